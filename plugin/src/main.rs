@@ -1,0 +1,2 @@
+//! `kubectl edge`, a kubectl plugin.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The scheduler's command line.
+fn main() {}
