@@ -1,0 +1,106 @@
+//! Resolving an anchor to the nodes it is on.
+
+use super::Anchor;
+use crate::model::{Name, Pod};
+use crate::placement::{NodeSlot, Snapshot, Workload, WorkloadRef};
+
+/// Where an anchor is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnchorNodes {
+    /// On these nodes; never empty.
+    On(Vec<NodeSlot>),
+    /// Nowhere yet, but the pod belongs to the workload itself: its first replica may go anywhere.
+    FirstOfItself,
+}
+
+/// Why an anchor can't be resolved. The pod waits; it is never guessed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unresolved {
+    /// There is no such node, and no pod of such a workload is on a node.
+    #[error(
+        "anchor {anchor} is not placed: there is no such node, and no workload {workload} in namespace {namespace} has a pod on a node"
+    )]
+    NotPlaced {
+        /// The anchor.
+        anchor: Anchor,
+        /// The workload's name.
+        workload: Name,
+        /// The namespace it was looked for in.
+        namespace: Name,
+    },
+    /// There is no node of that name, and the pod says it must be one.
+    #[error("anchor {anchor} is not there: there is no node {}", .anchor.name)]
+    NoNode {
+        /// The anchor.
+        anchor: Anchor,
+    },
+    /// Workloads of several kinds have that name.
+    #[error("anchor {anchor} is ambiguous: {first} and {second}; say the kind in annotation {}, as in {}/{}=<ms>",
+        super::DELAY_ANNOTATION, .first.kind.to_ascii_lowercase(), .anchor.name)]
+    Ambiguous {
+        /// The anchor.
+        anchor: Anchor,
+        /// One workload of that name.
+        first: WorkloadRef,
+        /// Another one.
+        second: WorkloadRef,
+    },
+}
+
+/// Finds the nodes that `anchor`, as `pod` names it, is on. A node of that name wins; then it is
+/// `<workload>` in the pod's namespace, then `<workload>.<namespace>`.
+pub fn resolve(snapshot: &Snapshot, pod: &Pod, anchor: &Anchor) -> Result<AnchorNodes, Unresolved> {
+    let kind = anchor.kind.as_deref();
+    if kind.is_none_or(|kind| kind == "node") {
+        if let Some(node) = snapshot.nodes.find(&anchor.name) {
+            return Ok(AnchorNodes::On(vec![node.slot]));
+        }
+        if kind.is_some() {
+            return Err(Unresolved::NoNode { anchor: anchor.clone() });
+        }
+    }
+    for (name, namespace) in readings(pod, &anchor.name) {
+        let of_kind = |workload: &&Workload| kind.is_none_or(|kind| workload.kind.eq_ignore_ascii_case(kind));
+        let mut found = snapshot.workloads.find(namespace, name).iter().filter(of_kind);
+        if let Some(first) = found.next() {
+            let named = |it: &Workload| WorkloadRef {
+                kind: it.kind.clone(),
+                namespace: namespace.into(),
+                name: name.into(),
+            };
+            return match found.next() {
+                None => Ok(AnchorNodes::On(first.nodes.iter().map(|(slot, _)| *slot).collect())),
+                Some(second) => Err(Unresolved::Ambiguous {
+                    anchor: anchor.clone(),
+                    first: named(first),
+                    second: named(second),
+                }),
+            };
+        }
+        if is_own(pod, kind, name, namespace) {
+            return Ok(AnchorNodes::FirstOfItself);
+        }
+    }
+    let (workload, namespace) =
+        readings(pod, &anchor.name).next_back().unwrap_or((&anchor.name, &pod.key.namespace));
+    Err(Unresolved::NotPlaced {
+        anchor: anchor.clone(),
+        workload: workload.into(),
+        namespace: namespace.into(),
+    })
+}
+
+/// The ways to read an anchor's name as a workload: whole in the pod's namespace, and, if there is a
+/// dot, split at the last one. Names of workloads may have dots, names of namespaces may not.
+fn readings<'a>(pod: &'a Pod, anchor: &'a str) -> impl DoubleEndedIterator<Item = (&'a str, &'a str)> {
+    let whole = Some((anchor, &*pod.key.namespace));
+    [whole, anchor.rsplit_once('.')].into_iter().flatten()
+}
+
+fn is_own(pod: &Pod, kind: Option<&str>, name: &str, namespace: &str) -> bool {
+    WorkloadRef::of_pod(pod).iter().any(|own| {
+        *own.name == *name
+            && *own.namespace == *namespace
+            && kind.is_none_or(|kind| own.kind.eq_ignore_ascii_case(kind))
+    })
+}

@@ -1,0 +1,1 @@
+//! The file formats of the BME simulation.

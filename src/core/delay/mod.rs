@@ -1,0 +1,13 @@
+//! Delays between nodes: what pods ask for, what is known, and the file formats.
+
+mod anchor;
+mod constraint;
+pub mod file;
+mod table;
+
+pub use anchor::{AnchorNodes, Unresolved, resolve};
+pub use constraint::{
+    Anchor, ConstraintError, DECISION_ANNOTATION, DELAY_ANNOTATION, DELAY_LABEL_PREFIX, DELAY_TO_ANNOTATION,
+    DelayConstraint, DelayConstraints, Replicas,
+};
+pub use table::{DelayRow, DelayTable, Row};

@@ -1,0 +1,23 @@
+//! The nouns of the scheduler, free of any wire format.
+
+mod affinity;
+mod label;
+mod name;
+mod node;
+mod pod;
+mod quantity;
+mod resource;
+mod taint;
+mod time;
+mod unit;
+
+pub use affinity::{NodeAffinity, NodeSelector, NodeSelectorTerm, PreferredTerm, Requirement, RequirementOp};
+pub use label::Labels;
+pub use name::{Name, NodeName, PodKey, PodUid, ResourceName};
+pub use node::{Image, Node};
+pub use pod::{HostPort, Owner, Phase, Pod, Protocol, Version};
+pub use quantity::{Quantity, QuantityError};
+pub use resource::{NonZeroRequest, Resources};
+pub use taint::{Taint, TaintEffect, Toleration, TolerationOp};
+pub use time::Time;
+pub use unit::{Bytes, Delay, DelayError, MilliCpu};

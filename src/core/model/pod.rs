@@ -1,0 +1,165 @@
+//! A pod, as far as placing needs it.
+
+use super::{Labels, Name, NodeAffinity, NodeName, NonZeroRequest, PodKey, PodUid, Resources, Toleration};
+
+/// The resource version of a reading of an object. The server's versions are integers that grow
+/// (stated since Kubernetes 1.35), so an older reading that arrives late is told apart and dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u64);
+
+/// The phase of a pod.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Accepted, not all containers started.
+    #[default]
+    Pending,
+    /// Bound, at least one container runs.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended badly, or refused by the kubelet.
+    Failed,
+    /// The node can't be reached.
+    Unknown,
+}
+
+/// The controlling owner of a pod.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owner {
+    /// Its kind, such as `ReplicaSet`.
+    pub kind: Name,
+    /// Its name.
+    pub name: Name,
+}
+
+/// The protocol of a host port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// TCP, the default.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
+/// A port of the node that a container wants.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    /// The address it binds; `0.0.0.0` is all of them.
+    pub ip: Name,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The port, never 0.
+    pub port: u16,
+}
+
+/// A pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// Namespace and name.
+    pub key: PodKey,
+    /// UID.
+    pub uid: PodUid,
+    /// How new this reading of the object is.
+    pub version: Version,
+    /// `metadata.generation`, for the condition's `observedGeneration`.
+    pub generation: i64,
+    /// Labels.
+    pub labels: Labels,
+    /// Annotations of ours (`kubectl-edge.dev/…`); others are not kept.
+    pub annotations: Labels,
+    /// The controlling owner.
+    pub owner: Option<Owner>,
+    /// Which scheduler is asked.
+    pub scheduler_name: Name,
+    /// Priority; higher goes first.
+    pub priority: i32,
+    /// Where it is bound, if it is.
+    pub node: Option<NodeName>,
+    /// Phase.
+    pub phase: Phase,
+    /// Whether its deletion has begun.
+    pub terminating: bool,
+    /// Names of its scheduling gates.
+    pub gates: Box<[Name]>,
+    /// What it requests in all, overhead included (upstream: `component-helpers/resource.PodRequests`).
+    pub requests: Resources,
+    /// The same for scoring.
+    pub non_zero: NonZeroRequest,
+    /// Host ports.
+    pub ports: Box<[HostPort]>,
+    /// `spec.nodeSelector`.
+    pub node_selector: Labels,
+    /// `spec.affinity.nodeAffinity`.
+    pub node_affinity: NodeAffinity,
+    /// Tolerations.
+    pub tolerations: Box<[Toleration]>,
+    /// Images of its containers, init containers and image volumes, each as often as it is used.
+    pub images: Box<[Name]>,
+    /// What it asks for that this scheduler can't honour yet; such a pod is refused, never bound wrongly.
+    pub unsupported: Option<&'static str>,
+}
+
+// === impl Version ===
+
+impl Version {
+    /// The version of an object that carries none: neither older nor newer than another.
+    pub const UNKNOWN: Self = Self(u64::MAX);
+
+    /// Whether this reading is older than `other`.
+    pub fn is_older_than(self, other: Self) -> bool {
+        self != Self::UNKNOWN && other != Self::UNKNOWN && self < other
+    }
+}
+
+// === impl Phase ===
+
+impl Phase {
+    /// Whether the pod has ended and so uses nothing any more.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+}
+
+// === impl Pod ===
+
+impl Pod {
+    /// A pending pod that asks for nothing, to be filled in by struct update.
+    pub fn pending(namespace: &str, name: &str) -> Self {
+        Self {
+            key: PodKey::new(namespace, name),
+            uid: PodUid::new(format!("{namespace}/{name}")),
+            version: Version::UNKNOWN,
+            generation: 1,
+            labels: Labels::default(),
+            annotations: Labels::default(),
+            owner: None,
+            scheduler_name: "edge-scheduler".into(),
+            priority: 0,
+            node: None,
+            phase: Phase::Pending,
+            terminating: false,
+            gates: Box::default(),
+            requests: Resources::default(),
+            non_zero: NonZeroRequest::default(),
+            ports: Box::default(),
+            node_selector: Labels::default(),
+            node_affinity: NodeAffinity::default(),
+            tolerations: Box::default(),
+            images: Box::default(),
+            unsupported: None,
+        }
+    }
+
+    /// Whether the pod tolerates `taint`.
+    pub fn tolerates(&self, taint: &super::Taint) -> bool {
+        self.tolerations.iter().any(|toleration| toleration.tolerates(taint))
+    }
+
+    /// Whether a node matches the pod's own node selector and required node affinity.
+    pub fn admits(&self, node: &super::Node) -> bool {
+        self.node_selector.iter().all(|(key, value)| node.labels.shared(key) == Some(value))
+            && self.node_affinity.required.as_ref().is_none_or(|required| required.matches(node))
+    }
+}

@@ -1,0 +1,225 @@
+//! The extension points, as upstream's scheduling framework has them
+//! (`k8s.io/kube-scheduler/framework/interface.go`).
+//!
+//! Upstream passes what PreFilter found to Filter through a string-keyed `CycleState`. Here PreFilter
+//! returns the prepared check itself, a value that borrows the snapshot and lives for one cycle, so a
+//! Filter without its PreFilter can't be written. The same holds for PreScore and Score.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{NodeSlot, NodeView, Snapshot};
+use crate::model::{Node, NodeName, Pod};
+
+/// The highest score of a plugin for a node before its weight is applied; the lowest is 0.
+pub const MAX_NODE_SCORE: i64 = 100;
+
+/// Why a node, or the pod itself, is rejected: a text that is counted over the nodes.
+#[derive(Clone, Debug, Eq)]
+pub enum Reason {
+    /// A text known at compile time.
+    Fixed(&'static str),
+    /// A text that names something of this pod, made once in PreFilter.
+    Said(Arc<str>),
+}
+
+/// Whether taking pods away from the node could cure a rejection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolvable {
+    /// Preemption may help (upstream: `Unschedulable`).
+    ByPreemption,
+    /// It can't (upstream: `UnschedulableAndUnresolvable`).
+    No,
+}
+
+/// A rejection: a value, not an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Whether preemption may help.
+    pub resolvable: Resolvable,
+    /// The first reason.
+    pub reason: Reason,
+    /// Further reasons; NodeResourcesFit names every resource that is short.
+    pub more: Vec<Reason>,
+}
+
+/// What a Filter says of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The pod may run there.
+    Fits,
+    /// It may not.
+    Rejected(Rejection),
+}
+
+/// One scheduling cycle: the pod and what it is judged against.
+#[derive(Clone, Copy)]
+pub struct Cycle<'a> {
+    /// The pod.
+    pub pod: &'a Pod,
+    /// The cluster, assumed pods included.
+    pub snapshot: &'a Snapshot,
+}
+
+/// The outcome of PreFilter.
+pub enum PreFilter<'a> {
+    /// The plugin has nothing to check for this pod.
+    Skip,
+    /// Every node is checked with this.
+    Check(Box<dyn NodeFilter + 'a>),
+    /// Only these nodes can fit (upstream: `PreFilterResult.NodeNames`); they are checked with this.
+    Narrow(Vec<NodeName>, Box<dyn NodeFilter + 'a>),
+    /// No node can fit.
+    Reject(Rejection),
+    /// Delays from these nodes have to be loaded before the pod can be judged. It is no rejection:
+    /// nothing is reported and the pod is judged again as soon as they are here.
+    AwaitDelays(Vec<NodeName>),
+}
+
+/// A check prepared for one pod.
+pub trait NodeFilter {
+    /// Judges one node.
+    fn filter(&self, node: NodeView<'_>) -> Verdict;
+}
+
+/// The outcome of PreScore.
+pub enum PreScore<'a> {
+    /// The plugin doesn't prefer any node for this pod.
+    Skip,
+    /// Every feasible node is scored with this.
+    Score(Box<dyn NodeScorer + 'a>),
+}
+
+/// A score prepared for one pod.
+pub trait NodeScorer {
+    /// Scores one feasible node.
+    fn score(&self, node: NodeView<'_>) -> i64;
+
+    /// Brings the scores of all feasible nodes into 0 to [`MAX_NODE_SCORE`] (NormalizeScore).
+    fn normalize(&self, _scores: &mut [i64]) {}
+}
+
+/// A change of the cluster that may cure a rejection (upstream: `ClusterEvent`).
+#[derive(Clone, Copy, Debug)]
+pub enum ClusterEvent<'a> {
+    /// A node appeared.
+    NodeAdded(&'a Node),
+    /// A node changed.
+    NodeUpdated {
+        /// As it was.
+        old: &'a Node,
+        /// As it is.
+        new: &'a Node,
+    },
+    /// A node went away.
+    NodeRemoved(&'a Node),
+    /// A pod was bound or assumed.
+    PodPlaced(&'a Pod),
+    /// A placed pod changed: its labels, its requests, or its deletion began.
+    PodUpdated {
+        /// As it was.
+        old: &'a Pod,
+        /// As it is.
+        new: &'a Pod,
+    },
+    /// A placed pod was deleted, ended, or was forgotten because its binding failed.
+    PodFreed(&'a Pod),
+    /// Delays from this node changed.
+    DelaysChanged(&'a NodeName),
+}
+
+/// A scheduler plugin: one file in `plugins/` and one line in its registry.
+///
+/// All methods but `name` have defaults, so a plugin states only the extension points it has. Bind is
+/// upstream's DefaultBinder for every profile: it is the action [`crate::state::Action::Bind`].
+pub trait Plugin: Send + Sync {
+    /// The name, as upstream has it.
+    fn name(&self) -> &'static str;
+
+    /// PreEnqueue: why the pod may not be tried at all, if so.
+    fn pre_enqueue(&self, _pod: &Pod) -> Option<Reason> {
+        None
+    }
+
+    /// PreFilter, with the Filter it prepares.
+    fn pre_filter<'a>(&'a self, _cycle: Cycle<'a>) -> PreFilter<'a> {
+        PreFilter::Skip
+    }
+
+    /// PreScore, with the Score and NormalizeScore it prepares.
+    fn pre_score<'a>(&'a self, _cycle: Cycle<'a>, _feasible: &[NodeSlot]) -> PreScore<'a> {
+        PreScore::Skip
+    }
+
+    /// Reserve: annotations to write with the binding, which record what was decided.
+    fn reserve(&self, _cycle: Cycle<'_>, _node: NodeView<'_>) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// Queueing hint: whether `event` may cure a rejection of `pod` by this plugin. An unrelated event
+    /// must wake nobody; a related one must never be missed.
+    fn cured_by(&self, _pod: &Pod, _event: &ClusterEvent<'_>) -> bool {
+        false
+    }
+}
+
+// === impl Reason ===
+
+impl Reason {
+    /// A reason whose text is made for this pod.
+    pub fn said(text: impl Into<Arc<str>>) -> Self {
+        Self::Said(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Fixed(text) => text,
+            Self::Said(text) => text,
+        }
+    }
+}
+
+impl PartialEq for Reason {
+    fn eq(&self, other: &Self) -> bool {
+        // Two nodes rejected by one check share the text, so its address nearly always decides.
+        std::ptr::eq(self.as_str(), other.as_str()) || self.as_str() == other.as_str()
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&'static str> for Reason {
+    fn from(text: &'static str) -> Self {
+        Self::Fixed(text)
+    }
+}
+
+// === impl Rejection ===
+
+impl Rejection {
+    /// A rejection that preemption may cure.
+    pub fn unschedulable(reason: impl Into<Reason>) -> Self {
+        Self { resolvable: Resolvable::ByPreemption, reason: reason.into(), more: Vec::new() }
+    }
+
+    /// A rejection that preemption can't cure.
+    pub fn unresolvable(reason: impl Into<Reason>) -> Self {
+        Self { resolvable: Resolvable::No, reason: reason.into(), more: Vec::new() }
+    }
+
+    /// All reasons.
+    pub fn reasons(&self) -> impl Iterator<Item = &Reason> {
+        std::iter::once(&self.reason).chain(&self.more)
+    }
+}
+
+impl From<Rejection> for Verdict {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}

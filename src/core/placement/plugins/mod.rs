@@ -1,0 +1,82 @@
+//! The plugins: one file each, one line each in [`REGISTRY`].
+
+pub mod cloud_offload;
+pub mod image_locality;
+pub mod network_delay;
+pub mod node_affinity;
+pub mod node_name;
+pub mod node_ports;
+pub mod node_resources_balanced_allocation;
+pub mod node_resources_fit;
+pub mod node_unschedulable;
+pub mod priority_sort;
+pub mod scheduling_gates;
+pub mod taint_toleration;
+
+use super::Plugin;
+
+/// A plugin that profiles can name.
+pub struct Registration {
+    /// Its name, as upstream has it.
+    pub name: &'static str,
+    /// The weight of its score where a profile gives none; upstream's for upstream's plugins.
+    pub weight: i64,
+    /// Makes it with its default arguments.
+    pub build: fn() -> Box<dyn Plugin>,
+}
+
+/// All plugins, in the order in which they run (upstream: `apis/config/v1/default_plugins.go`). Ours
+/// stand where what can't be changed ends and what is used up begins, so that a node outside the
+/// radius is reported as such and not as full.
+pub const REGISTRY: &[Registration] = &[
+    Registration {
+        name: "SchedulingGates",
+        weight: 0,
+        build: || Box::new(scheduling_gates::SchedulingGates),
+    },
+    Registration { name: "PrioritySort", weight: 0, build: || Box::new(priority_sort::PrioritySort) },
+    Registration {
+        name: "NodeUnschedulable",
+        weight: 0,
+        build: || Box::new(node_unschedulable::NodeUnschedulable),
+    },
+    Registration { name: "NodeName", weight: 0, build: || Box::new(node_name::NodeName) },
+    Registration {
+        name: "TaintToleration",
+        weight: 3,
+        build: || Box::new(taint_toleration::TaintToleration),
+    },
+    Registration { name: "NodeAffinity", weight: 2, build: || Box::new(node_affinity::NodeAffinity) },
+    Registration { name: "NetworkDelay", weight: 1, build: || Box::new(network_delay::NetworkDelay) },
+    Registration {
+        name: "CloudOffload",
+        weight: 5,
+        build: || Box::new(cloud_offload::CloudOffload::default()),
+    },
+    Registration { name: "NodePorts", weight: 0, build: || Box::new(node_ports::NodePorts) },
+    Registration {
+        name: "NodeResourcesFit",
+        weight: 1,
+        build: || Box::new(node_resources_fit::NodeResourcesFit),
+    },
+    Registration {
+        name: "NodeResourcesBalancedAllocation",
+        weight: 1,
+        build: || Box::new(node_resources_balanced_allocation::NodeResourcesBalancedAllocation),
+    },
+    Registration { name: "ImageLocality", weight: 1, build: || Box::new(image_locality::ImageLocality) },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_plugin_is_registered_once_under_its_own_name() {
+        for (idx, registration) in REGISTRY.iter().enumerate() {
+            assert_eq!((registration.build)().name(), registration.name);
+            assert_eq!(REGISTRY.iter().position(|other| other.name == registration.name), Some(idx));
+        }
+        assert!(REGISTRY.len() <= 64, "a PluginSet holds 64 plugins");
+    }
+}

@@ -1,0 +1,216 @@
+//! NetworkDelay: a pod's delay constraints, as Filter and as Score.
+
+use std::fmt::Write;
+
+use crate::delay::{
+    AnchorNodes, DECISION_ANNOTATION, DelayConstraint, DelayConstraints, Replicas, Row, Unresolved, resolve,
+};
+use crate::model::{Delay, NodeName, Pod};
+use crate::placement::{
+    ClusterEvent, Cycle, MAX_NODE_SCORE, NodeFilter, NodeScorer, NodeSlot, NodeView, Plugin, PreFilter,
+    PreScore, Reason, Rejection, Verdict, WorkloadRef,
+};
+
+/// Admits the nodes within every delay constraint of the pod (design: the *radius*, a ball around
+/// each anchor), on the larger of both directions. A pair without a value is unknown and not admitted;
+/// a node is always within any delay of itself.
+///
+/// **Score.** A node close to an anchor is worth most to the pods with the tightest bounds, and it is
+/// small. So among the admitted nodes the one whose delay uses more of the bound is preferred, which is
+/// best fit: near nodes stay free for pods that can go nowhere else. That holds only up to nine tenths
+/// of the bound. Beyond, the score falls to 0, because a placement with no slack is violated by the
+/// first change of the link. The weight is 1, as that of NodeResourcesFit, so a full distant node does
+/// not win over an empty near one: nobody is crowded out to save slack.
+pub struct NetworkDelay;
+
+/// The share of a bound up to which using more of it is better.
+const COMFORTABLE_TENTHS: i64 = 9;
+
+/// A constraint with its anchor resolved and the rows at hand.
+struct Bound<'a> {
+    constraint: DelayConstraint,
+    replicas: Replicas,
+    /// The anchor's nodes with their rows; empty where the pod is the first of the anchor itself.
+    rows: Vec<(NodeSlot, Option<&'a Row>)>,
+    exceeded: Reason,
+    unknown: Reason,
+}
+
+/// All constraints of a pod.
+struct Radius<'a>(Vec<Bound<'a>>);
+
+/// Why a radius can't be had now.
+enum NoRadius {
+    Rejected(Rejection),
+    AwaitDelays(Vec<NodeName>),
+    /// The pod has no delay constraint.
+    Unconstrained,
+}
+
+impl Plugin for NetworkDelay {
+    fn name(&self) -> &'static str {
+        "NetworkDelay"
+    }
+
+    fn pre_filter<'a>(&'a self, cycle: Cycle<'a>) -> PreFilter<'a> {
+        match Radius::of(cycle) {
+            Ok(radius) => PreFilter::Check(Box::new(radius)),
+            Err(NoRadius::Rejected(rejection)) => PreFilter::Reject(rejection),
+            Err(NoRadius::AwaitDelays(nodes)) => PreFilter::AwaitDelays(nodes),
+            Err(NoRadius::Unconstrained) => PreFilter::Skip,
+        }
+    }
+
+    fn pre_score<'a>(&'a self, cycle: Cycle<'a>, _feasible: &[NodeSlot]) -> PreScore<'a> {
+        match Radius::of(cycle) {
+            Ok(radius) => PreScore::Score(Box::new(radius)),
+            Err(_) => PreScore::Skip,
+        }
+    }
+
+    fn reserve(&self, cycle: Cycle<'_>, node: NodeView<'_>) -> Vec<(&'static str, String)> {
+        match Radius::of(cycle) {
+            Ok(radius) => vec![(DECISION_ANNOTATION, radius.describe(cycle, node.slot))],
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn cured_by(&self, pod: &Pod, event: &ClusterEvent<'_>) -> bool {
+        match event {
+            ClusterEvent::NodeAdded(_) | ClusterEvent::NodeRemoved(_) | ClusterEvent::DelaysChanged(_) => {
+                true
+            }
+            ClusterEvent::PodPlaced(other) | ClusterEvent::PodFreed(other) => names(pod, other),
+            ClusterEvent::PodUpdated { old, new } => names(pod, old) || names(pod, new),
+            ClusterEvent::NodeUpdated { .. } => false,
+        }
+    }
+}
+
+/// Whether `pod` names a workload of `other` as an anchor. The namespace is not compared: a pod woken
+/// in vain is judged again and waits on, one not woken would wait for ever.
+fn names(pod: &Pod, other: &Pod) -> bool {
+    let Ok(constraints) = DelayConstraints::of_pod(pod) else { return false };
+    let workloads = WorkloadRef::of_pod(other);
+    constraints.list.iter().any(|constraint| {
+        let anchor = &constraint.anchor.name;
+        workloads.iter().any(|workload| {
+            anchor.strip_prefix(&*workload.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    })
+}
+
+// === impl Radius ===
+
+impl<'a> Radius<'a> {
+    fn of(cycle: Cycle<'a>) -> Result<Self, NoRadius> {
+        let reject = |text: String| NoRadius::Rejected(Rejection::unresolvable(Reason::said(text)));
+        let constraints = DelayConstraints::of_pod(cycle.pod).map_err(|error| reject(error.to_string()))?;
+        if constraints.list.is_empty() {
+            return Err(NoRadius::Unconstrained);
+        }
+        let bounds: Result<Vec<_>, Unresolved> =
+            constraints.list.into_iter().map(|it| Bound::new(cycle, it, constraints.replicas)).collect();
+        let bounds = bounds.map_err(|error| reject(error.to_string()))?;
+        let loading: Vec<NodeName> = bounds.iter().flat_map(|bound| bound.loading(cycle)).collect();
+        if loading.is_empty() { Ok(Self(bounds)) } else { Err(NoRadius::AwaitDelays(loading)) }
+    }
+
+    /// What was decided, as JSON: for each constraint the anchor, the node it is on, delay and bound.
+    fn describe(&self, cycle: Cycle<'_>, slot: NodeSlot) -> String {
+        let mut json = String::from("{\"delays\":[");
+        for (idx, bound) in self.0.iter().enumerate() {
+            let separator = if idx == 0 { "" } else { "," };
+            let anchor = &bound.constraint.anchor;
+            let _ =
+                write!(json, "{separator}{{\"anchor\":\"{anchor}\",\"boundMs\":{}", bound.constraint.bound);
+            if let Some((from, delay)) = bound.measured(slot) {
+                let node = cycle.snapshot.nodes.name(from).map_or("", NodeName::as_str);
+                let _ = write!(json, ",\"from\":\"{node}\",\"delayMs\":{delay}");
+            }
+            json.push('}');
+        }
+        json.push_str("]}");
+        json
+    }
+}
+
+impl NodeFilter for Radius<'_> {
+    fn filter(&self, node: NodeView<'_>) -> Verdict {
+        for bound in &self.0 {
+            if bound.rows.is_empty() {
+                continue;
+            }
+            match bound.measured(node.slot) {
+                Some((_, delay)) if delay <= bound.constraint.bound => (),
+                Some(_) => return Rejection::unresolvable(bound.exceeded.clone()).into(),
+                None => return Rejection::unresolvable(bound.unknown.clone()).into(),
+            }
+        }
+        Verdict::Fits
+    }
+}
+
+impl NodeScorer for Radius<'_> {
+    fn score(&self, node: NodeView<'_>) -> i64 {
+        self.0.iter().map(|bound| bound.score(node.slot)).min().unwrap_or(0)
+    }
+}
+
+// === impl Bound ===
+
+impl<'a> Bound<'a> {
+    fn new(cycle: Cycle<'a>, constraint: DelayConstraint, replicas: Replicas) -> Result<Self, Unresolved> {
+        let snapshot = cycle.snapshot;
+        let rows = match resolve(snapshot, cycle.pod, &constraint.anchor)? {
+            AnchorNodes::On(slots) => {
+                slots.into_iter().map(|slot| (slot, snapshot.delays.row(slot))).collect()
+            }
+            AnchorNodes::FirstOfItself => Vec::new(),
+        };
+        let DelayConstraint { anchor, bound } = &constraint;
+        let exceeded = Reason::said(format!("node(s) exceeded the delay to {anchor} ({bound} ms)"));
+        let unknown = Reason::said(format!("node(s) had no known delay to {anchor}"));
+        Ok(Self { constraint, replicas, rows, exceeded, unknown })
+    }
+
+    /// The anchor's nodes whose rows are not here yet.
+    fn loading(&self, cycle: Cycle<'a>) -> Vec<NodeName> {
+        let loading = |row: &Option<&Row>| !matches!(row, Some(Row::Loaded(_)));
+        let slots = self.rows.iter().filter(|(_, row)| loading(row)).map(|(slot, _)| *slot);
+        slots.filter_map(|slot| cycle.snapshot.nodes.name(slot).cloned()).collect()
+    }
+
+    /// The delay that counts for a node and where it is measured from: to the nearest replica, or, where
+    /// all count, to the farthest. Unknown if there is none, or where all count, if one is unknown.
+    fn measured(&self, slot: NodeSlot) -> Option<(NodeSlot, Delay)> {
+        let to = |(from, row): &(NodeSlot, Option<&Row>)| {
+            let delay = if *from == slot { Some(Delay::ZERO) } else { row.and_then(|row| row.to(slot)) };
+            Some((*from, delay?))
+        };
+        match self.replicas {
+            Replicas::Nearest => self.rows.iter().filter_map(to).min_by_key(|(_, delay)| *delay),
+            Replicas::All => {
+                let mut farthest = None;
+                for row in &self.rows {
+                    let measured = to(row)?;
+                    if farthest.is_none_or(|(_, delay)| delay < measured.1) {
+                        farthest = Some(measured);
+                    }
+                }
+                farthest
+            }
+        }
+    }
+
+    fn score(&self, slot: NodeSlot) -> i64 {
+        let bound = i64::from(self.constraint.bound.as_micros()).max(1);
+        let Some((_, delay)) = self.measured(slot) else { return 0 };
+        let delay = i64::from(delay.as_micros());
+        let comfortable = (bound * COMFORTABLE_TENTHS / 10).max(1);
+        if delay <= comfortable {
+            return MAX_NODE_SCORE * delay / comfortable;
+        }
+        MAX_NODE_SCORE * (bound - delay).max(0) / (bound - comfortable).max(1)
+    }
+}

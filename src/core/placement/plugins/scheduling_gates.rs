@@ -1,0 +1,12 @@
+//! SchedulingGates.
+
+use crate::placement::Plugin;
+
+/// SchedulingGates.
+pub struct SchedulingGates;
+
+impl Plugin for SchedulingGates {
+    fn name(&self) -> &'static str {
+        "SchedulingGates"
+    }
+}

@@ -1,0 +1,200 @@
+//! The state of the cluster that a pod is judged against.
+//!
+//! Upstream copies changed nodes from its cache into a snapshot before each cycle, because informers
+//! write to the cache meanwhile. Here one owner applies events and decides, in turn, so the table that
+//! is kept up to date *is* the snapshot and nothing is copied.
+
+use std::collections::HashMap;
+
+use super::Workloads;
+use crate::delay::DelayTable;
+use crate::model::{HostPort, Name, Node, NodeName, NonZeroRequest, Pod, Resources};
+
+/// A place in the table of nodes. A name keeps its slot when its node goes, so that whatever is
+/// known of it (its pods, its delays) is there when the node comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeSlot(pub u32);
+
+/// What the pods on a node use, assumed ones included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Requested in all.
+    pub requested: Resources,
+    /// The same for scoring.
+    pub non_zero: NonZeroRequest,
+    /// How many pods.
+    pub pods: i64,
+    /// Host ports in use.
+    pub ports: Vec<HostPort>,
+}
+
+/// A node and what its pods use.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeView<'a> {
+    /// Its slot.
+    pub slot: NodeSlot,
+    /// The node.
+    pub node: &'a Node,
+    /// What is used.
+    pub usage: &'a Usage,
+}
+
+/// The nodes of the cluster.
+#[derive(Debug, Default)]
+pub struct Nodes {
+    entries: Vec<Entry>,
+    by_name: HashMap<NodeName, NodeSlot>,
+    /// On how many nodes each image is, by any of its names (upstream: `ImageStateSummary.NumNodes`).
+    image_nodes: HashMap<Name, u32>,
+    live: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: NodeName,
+    node: Option<Node>,
+    usage: Usage,
+}
+
+/// Everything a pod is judged against.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// The nodes.
+    pub nodes: Nodes,
+    /// Where workloads run, for anchors.
+    pub workloads: Workloads,
+    /// Delays from the nodes that anchors are on.
+    pub delays: DelayTable,
+}
+
+// === impl NodeSlot ===
+
+impl NodeSlot {
+    /// The slot as an index.
+    pub fn idx(self) -> usize {
+        self.0 as usize
+    }
+}
+
+// === impl Usage ===
+
+impl Usage {
+    /// Counts `pod`.
+    pub fn add(&mut self, pod: &Pod) {
+        self.requested.add(&pod.requests);
+        self.non_zero.add(pod.non_zero);
+        self.pods += 1;
+        self.ports.extend(pod.ports.iter().cloned());
+    }
+
+    /// Counts `pod` no longer.
+    pub fn remove(&mut self, pod: &Pod) {
+        self.requested.subtract(&pod.requests);
+        self.non_zero.subtract(pod.non_zero);
+        self.pods -= 1;
+        for port in &pod.ports {
+            if let Some(idx) = self.ports.iter().position(|used| used == port) {
+                self.ports.swap_remove(idx);
+            }
+        }
+    }
+}
+
+// === impl Nodes ===
+
+impl Nodes {
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.live
+    }
+
+    /// Whether there is no node.
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// All nodes, by slot.
+    pub fn iter(&self) -> impl Iterator<Item = NodeView<'_>> {
+        self.entries.iter().zip(0..).filter_map(|(entry, slot)| entry.view(NodeSlot(slot)))
+    }
+
+    /// The node in `slot`, if there is one.
+    pub fn get(&self, slot: NodeSlot) -> Option<NodeView<'_>> {
+        self.entries.get(slot.idx())?.view(slot)
+    }
+
+    /// The node called `name`, if there is one.
+    pub fn find(&self, name: &str) -> Option<NodeView<'_>> {
+        self.get(*self.by_name.get(name)?)
+    }
+
+    /// The slot of `name`, if the name was ever heard of.
+    pub fn slot(&self, name: &str) -> Option<NodeSlot> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The name that `slot` belongs to.
+    pub fn name(&self, slot: NodeSlot) -> Option<&NodeName> {
+        self.entries.get(slot.idx()).map(|entry| &entry.name)
+    }
+
+    /// The slot of `name`, made if it is new.
+    pub fn slot_of(&mut self, name: &NodeName) -> NodeSlot {
+        if let Some(slot) = self.by_name.get(name.as_str()) {
+            return *slot;
+        }
+        let slot = NodeSlot(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
+        self.entries.push(Entry { name: name.clone(), node: None, usage: Usage::default() });
+        self.by_name.insert(name.clone(), slot);
+        slot
+    }
+
+    /// Adds or replaces a node; gives back the one it replaced.
+    pub fn put(&mut self, node: Node) -> Option<Node> {
+        let slot = self.slot_of(&node.name);
+        self.count_images(&node, 1);
+        let old = self.entries.get_mut(slot.idx())?.node.replace(node);
+        match &old {
+            Some(old) => self.count_images(old, -1),
+            None => self.live += 1,
+        }
+        old
+    }
+
+    /// Takes a node away; gives it back. Its slot and the count of its pods stay.
+    pub fn remove(&mut self, name: &str) -> Option<Node> {
+        let slot = *self.by_name.get(name)?;
+        let old = self.entries.get_mut(slot.idx())?.node.take()?;
+        self.count_images(&old, -1);
+        self.live -= 1;
+        Some(old)
+    }
+
+    /// What is used on `slot`, to count a pod there or no longer.
+    pub fn usage_mut(&mut self, slot: NodeSlot) -> Option<&mut Usage> {
+        self.entries.get_mut(slot.idx()).map(|entry| &mut entry.usage)
+    }
+
+    /// On how many nodes the image of this name is.
+    pub fn nodes_with_image(&self, name: &str) -> u32 {
+        self.image_nodes.get(name).copied().unwrap_or(0)
+    }
+
+    fn count_images(&mut self, node: &Node, by: i32) {
+        for name in node.images.iter().flat_map(|image| &image.names) {
+            let count = self.image_nodes.entry(name.clone()).or_default();
+            *count = count.saturating_add_signed(by);
+            if *count == 0 {
+                self.image_nodes.remove(name);
+            }
+        }
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    fn view(&self, slot: NodeSlot) -> Option<NodeView<'_>> {
+        self.node.as_ref().map(|node| NodeView { slot, node, usage: &self.usage })
+    }
+}
