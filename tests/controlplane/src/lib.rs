@@ -1,1 +1,54 @@
-//! A real control plane.
+//! A real Kubernetes control plane for tests, the demo and benchmarks, started by one call.
+//!
+//! ```no_run
+//! use controlplane::{ControlPlane, FakeNode, Options};
+//!
+//! # fn main() -> Result<(), controlplane::Error> {
+//! let cluster = ControlPlane::start(Options { kwok: true, ..Options::default() })?;
+//! cluster.add_nodes(&[FakeNode::new("edge-1").cpu("2").memory("4Gi").label("zone", "a")])?;
+//! println!("{}", cluster.kubectl(&["get", "nodes"])?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! etcd, kube-apiserver, kube-controller-manager, kube-scheduler and KWOK are built from the pinned Go modules in
+//! `tools/`, once, into a cache outside the checkout. Every server listens on a free loopback port, so that several
+//! control planes run side by side. When the value is dropped all of them end and its folder goes; when the process
+//! is killed the kernel ends them.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`ControlPlane`] | start, stop, restart, kubeconfigs |
+//! | `component` | what the components are and how each is started |
+//! | `process` | a child that never outlives its parent |
+//! | `node` | fake nodes: made, failed, recovered |
+//! | `tool`, `cache` | programs from Go modules, each built once |
+//! | `folder` | one folder for each control plane, and what dead ones left |
+//! | `client`, `pki`, `port`, `proc`, `wait` | the small things under them |
+
+mod cache;
+mod client;
+mod component;
+mod control_plane;
+mod error;
+pub mod folder;
+mod kubeconfig;
+mod node;
+mod options;
+mod pki;
+mod port;
+mod proc;
+mod process;
+mod site;
+mod tool;
+mod wait;
+
+pub use client::Client;
+pub use component::{Component, FAILED_LABEL};
+pub use control_plane::ControlPlane;
+pub use error::Error;
+pub use node::{Effect, FakeNode};
+pub use options::{KubeScheduler, Options, User};
+pub use proc::{Bytes, ProcessId, Usage, usage};
+pub use tool::build_all;
+pub use wait::wait_for;

@@ -1,0 +1,193 @@
+//! The components and their command lines.
+
+use crate::{
+    error::Error,
+    options::KubeScheduler,
+    port,
+    site::Site,
+    tool::{self, STAGES},
+};
+use std::{fmt, path::Path, str::FromStr, time::Duration};
+
+/// A component of the control plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Component {
+    /// The store.
+    Etcd,
+    /// kube-apiserver.
+    ApiServer,
+    /// kube-controller-manager.
+    ControllerManager,
+    /// kube-scheduler.
+    KubeScheduler,
+    /// KWOK, the kubelet of fake nodes.
+    Kwok,
+}
+
+/// How to start a component.
+pub(crate) struct Launch {
+    /// Command line arguments.
+    pub(crate) args: Vec<String>,
+    /// Answers 200 once it is ready.
+    pub(crate) ready: String,
+}
+
+/// Nodes with this label are dead to KWOK: no Lease renewed, no condition set, no pod run or ended.
+///
+/// A label, because KWOK watches with the selector, so the API server reports a node that leaves the selection as
+/// deleted and KWOK lets go of its Lease. An annotation is only compared on arrival and would not stop a running node.
+pub const FAILED_LABEL: &str = "controlplane.test/failed";
+
+// === impl Component ===
+
+impl Component {
+    /// All, in the order in which they start.
+    pub const ALL: [Self; 5] =
+        [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::KubeScheduler, Self::Kwok];
+
+    /// The program's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::ApiServer => "kube-apiserver",
+            Self::ControllerManager => "kube-controller-manager",
+            Self::KubeScheduler => "kube-scheduler",
+            Self::Kwok => "kwok",
+        }
+    }
+
+    /// How long it may take to end before it is killed.
+    pub(crate) fn grace(self) -> Duration {
+        match self {
+            // It waits for requests in flight, and a test may leave a watch open.
+            Self::ApiServer => Duration::from_secs(5),
+            Self::Etcd | Self::ControllerManager | Self::KubeScheduler | Self::Kwok => Duration::from_secs(3),
+        }
+    }
+
+    pub(crate) fn launch(self, site: &Site) -> Result<Launch, Error> {
+        let (args, ready) = match self {
+            Self::Etcd => etcd(site),
+            Self::ApiServer => api_server(site),
+            Self::ControllerManager => controller_manager(site),
+            Self::KubeScheduler => kube_scheduler(site),
+            Self::Kwok => kwok(site)?,
+        };
+        let extra = site.options.flags.iter().filter(|(component, _)| *component == self);
+        let args = args.into_iter().chain(extra.map(|(_, flag)| flag.clone())).collect();
+        Ok(Launch { args, ready })
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Component {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let known = || Self::ALL.map(Self::name).join(", ");
+        let found = Self::ALL.into_iter().find(|component| component.name() == name);
+        found.ok_or_else(|| Error::Invalid(format!("no component {name:?}; there are {}", known())))
+    }
+}
+
+type CommandLine = (Vec<String>, String);
+
+fn etcd(site: &Site) -> CommandLine {
+    let url = site.etcd_url();
+    let args = vec![
+        flag("data-dir", path(&site.folder.join("etcd"))),
+        flag("listen-client-urls", &url),
+        flag("advertise-client-urls", &url),
+        // Nobody joins; any free port will do.
+        flag("listen-peer-urls", "http://127.0.0.1:0"),
+        flag("socket-reuse-port", "true"),
+        flag("unsafe-no-fsync", "true"),
+        flag("quota-backend-bytes", "8589934592"),
+    ];
+    (args, format!("{url}/readyz"))
+}
+
+fn api_server(site: &Site) -> CommandLine {
+    let mut args = vec![
+        flag("etcd-servers", site.etcd_url()),
+        flag("advertise-address", "127.0.0.1"),
+        // Its own endpoint would be a loopback address, which an EndpointSlice may not hold.
+        flag("endpoint-reconciler-type", "none"),
+        flag("cert-dir", path(&site.folder)),
+        flag("service-account-issuer", "https://kubernetes.default.svc"),
+        flag("service-account-key-file", path(&site.pki.account_public_key)),
+        flag("service-account-signing-key-file", path(&site.pki.account_key)),
+        flag("service-cluster-ip-range", "10.96.0.0/16"),
+        flag("token-auth-file", path(&site.tokens)),
+        flag("authorization-mode", "Node,RBAC"),
+        flag("allow-privileged", "true"),
+    ];
+    if !site.options.controller_manager {
+        // Nobody would make the service accounts that the first one demands for a pod, nor take away the not-ready
+        // taint that the second one adds to a node.
+        args.push(flag("disable-admission-plugins", "ServiceAccount,TaintNodesByCondition"));
+    }
+    args.extend(serving(site, Component::ApiServer));
+    (args, format!("{}/readyz", site.url()))
+}
+
+fn controller_manager(site: &Site) -> CommandLine {
+    let mut args = vec![
+        flag("kubeconfig", path(&site.kubeconfig)),
+        flag("service-account-private-key-file", path(&site.pki.account_key)),
+        flag("root-ca-file", path(&site.pki.authority)),
+        flag("use-service-account-credentials", "true"),
+        flag("leader-elect", "false"),
+        flag("controllers", "*,-node-ipam-controller,-service-lb-controller"),
+    ];
+    args.extend(serving(site, Component::ControllerManager));
+    (args, format!("https://127.0.0.1:{}/healthz", site.port(Component::ControllerManager)))
+}
+
+fn kube_scheduler(site: &Site) -> CommandLine {
+    let mut args = vec![flag("leader-elect", "false")];
+    args.push(match site.options.kube_scheduler {
+        KubeScheduler::Config(_) => flag("config", path(&site.scheduler_config)),
+        KubeScheduler::Off | KubeScheduler::Default => flag("kubeconfig", path(&site.kubeconfig)),
+    });
+    args.extend(serving(site, Component::KubeScheduler));
+    (args, format!("https://127.0.0.1:{}/readyz", site.port(Component::KubeScheduler)))
+}
+
+fn kwok(site: &Site) -> Result<CommandLine, Error> {
+    let stages = tool::program(Component::Kwok)?.with_file_name(STAGES);
+    let address = format!("127.0.0.1:{}", port::free_now()?);
+    let args = vec![
+        flag("kubeconfig", path(&site.kubeconfig)),
+        flag("config", path(&stages)),
+        flag("manage-nodes-with-label-selector", format!("!{FAILED_LABEL}")),
+        flag("node-lease-duration-seconds", site.options.node_lease.as_secs().to_string()),
+        flag("enable-crds", ""),
+        flag("server-address", &address),
+    ];
+    Ok((args, format!("http://{address}/healthz")))
+}
+
+/// Where and with which certificate a Kubernetes server listens. It shares the port that we hold.
+fn serving(site: &Site, component: Component) -> [String; 5] {
+    [
+        flag("bind-address", "127.0.0.1"),
+        flag("secure-port", site.port(component).to_string()),
+        flag("permit-port-sharing", "true"),
+        flag("tls-cert-file", path(&site.pki.serving)),
+        flag("tls-private-key-file", path(&site.pki.serving_key)),
+    ]
+}
+
+fn flag(name: &str, value: impl fmt::Display) -> String {
+    format!("--{name}={value}")
+}
+
+fn path(path: &Path) -> std::path::Display<'_> {
+    path.display()
+}
