@@ -1,0 +1,80 @@
+//! What goes out.
+
+use super::PodRef;
+use crate::model::{Name, NodeName};
+
+/// Something to do outside. `Bind` and `Read` are answered by one event each, whatever happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Bind a pod; answered by [`super::Event::Bind`].
+    Bind(Binding),
+    /// Read a pod again; answered by [`super::Event::Read`].
+    Read(PodRef),
+    /// Tell the pod's owner why it waits.
+    Report(Report),
+    /// Tell that a pod was bound.
+    Announce(Announcement),
+    /// These are the nodes whose delays are in use from now on, all of them. The source sends the rows of
+    /// those that are new, at once and even if it knows nothing of them, and every row that changes.
+    UseDelays(Vec<NodeName>),
+}
+
+/// A binding to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The pod. Its UID goes into the request, so that a new pod of the same name is not bound.
+    pub pod: PodRef,
+    /// The node.
+    pub node: NodeName,
+    /// Annotations that the server merges into the pod in the same write.
+    pub annotations: Vec<(&'static str, String)>,
+}
+
+/// Why a pod waits: an event `FailedScheduling`, and the condition `PodScheduled=False`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The pod.
+    pub pod: PodRef,
+    /// Which profile judged it, the event's reporting controller.
+    pub scheduler_name: Name,
+    /// The pod's generation that was judged, for `observedGeneration`.
+    pub generation: i64,
+    /// The condition's reason.
+    pub reason: ReportReason,
+    /// The message.
+    pub message: String,
+    /// Whether the condition differs from the one last written.
+    pub condition_changed: bool,
+}
+
+/// The reason of a `PodScheduled=False` condition (upstream: `core/v1.PodReason…`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportReason {
+    /// It fits nowhere now.
+    Unschedulable,
+    /// Something failed.
+    SchedulerError,
+}
+
+/// A pod was bound: an event `Scheduled`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// The pod.
+    pub pod: PodRef,
+    /// Which profile placed it.
+    pub scheduler_name: Name,
+    /// The node.
+    pub node: NodeName,
+}
+
+// === impl ReportReason ===
+
+impl ReportReason {
+    /// As the API spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unschedulable => "Unschedulable",
+            Self::SchedulerError => "SchedulerError",
+        }
+    }
+}

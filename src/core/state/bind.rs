@@ -1,0 +1,125 @@
+//! Outcomes of bindings (upstream: `handleBindingCycleError`, `handleSchedulingFailure`).
+
+use super::flight::{Awaits, Flight};
+use super::{Action, Announcement, BindOutcome, PodRef, ReadOutcome, ReportReason, State};
+use crate::model::{Pod, Time};
+use crate::placement::ClusterEvent;
+
+// === impl State ===
+
+impl State {
+    pub(super) fn apply_bind(&mut self, pod: &PodRef, outcome: BindOutcome, now: Time) {
+        let Some(flight) = self.flights.take(&pod.uid) else { return };
+        match outcome {
+            BindOutcome::Bound => self.bound(flight),
+            BindOutcome::Gone => self.give_up(&flight, now),
+            BindOutcome::Conflict => self.read_again(flight, Awaits::ReadAfterConflict),
+            BindOutcome::Refused(message) => self.back_to_queue(flight, message, now),
+            // The watch may have told meanwhile.
+            BindOutcome::Unknown(_) if self.is_confirmed(pod) => self.bound(flight),
+            BindOutcome::Unknown(_) => self.read_again(flight, Awaits::ReadAfterUnknown),
+        }
+    }
+
+    pub(super) fn apply_read(&mut self, pod: &PodRef, outcome: ReadOutcome, now: Time) {
+        let Some(flight) = self.flights.take(&pod.uid) else { return };
+        let conflict = flight.awaits == Awaits::ReadAfterConflict;
+        match outcome {
+            ReadOutcome::Failed => {
+                let at = now + self.config.backoff.after(flight.failures + 1);
+                let failures = flight.failures + 1;
+                self.flights.put(Flight { awaits: Awaits::RetryRead { at, conflict }, failures, ..flight });
+            }
+            ReadOutcome::Gone => self.give_up(&flight, now),
+            ReadOutcome::Found(found) if found.uid != pod.uid => {
+                self.give_up(&flight, now);
+                self.put_pod(*found, now);
+            }
+            ReadOutcome::Found(found) => self.found(flight, *found, conflict, now),
+        }
+    }
+
+    /// The same pod is still there.
+    fn found(&mut self, flight: Flight, found: Pod, conflict: bool, now: Time) {
+        if found.node.is_some() || found.phase.is_terminal() {
+            let ours = found.node.as_ref() == Some(&flight.binding.node);
+            self.put_pod(found, now);
+            if ours {
+                self.bound(flight);
+            }
+        } else if found.terminating {
+            self.give_up(&flight, now);
+        } else if conflict || self.snapshot.nodes.find(flight.binding.node.as_str()).is_none() {
+            self.back_to_queue(
+                flight,
+                "the binding was in conflict with a change of the pod".to_owned(),
+                now,
+            );
+        } else {
+            // The request may still be on its way to the server. So the room stays taken, and the same
+            // binding is written again until the server says what became of it.
+            let failures = flight.failures + 1;
+            let at = now + self.config.backoff.after(failures);
+            self.flights.put(Flight { awaits: Awaits::RetryBind { at }, failures, ..flight });
+        }
+    }
+
+    /// A flight's time to be retried has come.
+    pub(super) fn retry_flight(&mut self, flight: Flight) {
+        match flight.awaits {
+            Awaits::RetryRead { conflict: true, .. } => self.read_again(flight, Awaits::ReadAfterConflict),
+            Awaits::RetryRead { conflict: false, .. } => self.read_again(flight, Awaits::ReadAfterUnknown),
+            Awaits::RetryBind { .. }
+            | Awaits::Outcome
+            | Awaits::ReadAfterUnknown
+            | Awaits::ReadAfterConflict => {
+                self.actions.push_back(Action::Bind(flight.binding.clone()));
+                self.flights.put(Flight { awaits: Awaits::Outcome, ..flight });
+            }
+        }
+    }
+
+    fn read_again(&mut self, flight: Flight, awaits: Awaits) {
+        self.actions.push_back(Action::Read(flight.binding.pod.clone()));
+        self.flights.put(Flight { awaits, ..flight });
+    }
+
+    fn bound(&mut self, flight: Flight) {
+        self.actions.push_back(Action::Announce(Announcement {
+            pod: flight.binding.pod,
+            scheduler_name: flight.queued.pod.scheduler_name.clone(),
+            node: flight.binding.node,
+        }));
+    }
+
+    /// Nothing will come of the binding, and the pod does not wait any more.
+    fn give_up(&mut self, flight: &Flight, now: Time) {
+        if !self.is_confirmed(&flight.binding.pod) {
+            self.forget_pod(&flight.queued.pod, now);
+        }
+    }
+
+    /// Nothing came of the binding; the pod is tried again after a while.
+    fn back_to_queue(&mut self, flight: Flight, message: String, now: Time) {
+        let Flight { binding, mut queued, .. } = flight;
+        let assumed = self.cache.get(&binding.pod.key).filter(|placed| placed.pod.uid == binding.pod.uid);
+        if assumed.is_none_or(|placed| placed.confirmed) {
+            // It was bound, or deleted, meanwhile.
+            return;
+        }
+        if queued.pod.terminating {
+            self.forget_pod(&queued.pod, now);
+            return;
+        }
+        self.cache.remove(&mut self.snapshot, &binding.pod.key);
+        queued.error_count += 1;
+        self.report(&mut queued, ReportReason::SchedulerError, message);
+        let pod = queued.pod.clone();
+        self.queue.add_after_error(queued, self.config.backoff, now);
+        self.wake(&ClusterEvent::PodFreed(&pod), now);
+    }
+
+    fn is_confirmed(&self, pod: &PodRef) -> bool {
+        self.cache.get(&pod.key).is_some_and(|placed| placed.pod.uid == pod.uid && placed.confirmed)
+    }
+}

@@ -1,0 +1,57 @@
+//! Settings of the state machine.
+
+use std::time::Duration;
+
+use crate::placement::Profile;
+
+/// What [`super::State`] needs to know.
+pub struct Config {
+    /// The profiles; pods that name none of them belong to other schedulers.
+    pub profiles: Vec<Profile>,
+    /// Waiting after failures.
+    pub backoff: Backoff,
+    /// After this long a waiting pod is tried again even if nothing happened that could cure it: a
+    /// safety net (upstream: `--pod-max-in-unschedulable-pods-duration`).
+    pub max_unschedulable: Duration,
+    /// How many bindings may be on their way at once.
+    pub max_in_flight: usize,
+}
+
+/// Exponential waiting (upstream: `podInitialBackoffSeconds`, `podMaxBackoffSeconds`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// After the first failure.
+    pub initial: Duration,
+    /// At most.
+    pub max: Duration,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// These profiles, and upstream's defaults for the rest.
+    pub fn new(profiles: Vec<Profile>) -> Self {
+        Self {
+            profiles,
+            backoff: Backoff::default(),
+            max_unschedulable: Duration::from_mins(5),
+            max_in_flight: 100,
+        }
+    }
+}
+
+// === impl Backoff ===
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { initial: Duration::from_secs(1), max: Duration::from_secs(10) }
+    }
+}
+
+impl Backoff {
+    /// How long to wait after this many failures in a row.
+    pub fn after(self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(31);
+        self.initial.saturating_mul(1 << doublings).min(self.max)
+    }
+}

@@ -1,0 +1,74 @@
+//! What comes in.
+
+use crate::delay::DelayRow;
+use crate::model::{Node, Pod, PodKey, PodUid};
+
+/// Something that happened outside.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The watch of pods said something. Pods of every scheduler count.
+    Pods(Change<Pod>),
+    /// The watch of nodes said something.
+    Nodes(Change<Node>),
+    /// Delays that were asked for, or that changed. Each row replaces what was known from its node.
+    Delays(Vec<DelayRow>),
+    /// A binding came to an end.
+    Bind(PodRef, BindOutcome),
+    /// A pod was read again.
+    Read(PodRef, ReadOutcome),
+}
+
+/// A change in the set of objects of one kind.
+#[derive(Clone, Debug)]
+pub enum Change<T> {
+    /// All objects there are: what is not listed is gone.
+    Reset(Vec<T>),
+    /// An object is new or different.
+    Put(T),
+    /// An object is gone; its last state.
+    Gone(T),
+}
+
+/// One pod, and no later one of the same name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PodRef {
+    /// Namespace and name.
+    pub key: PodKey,
+    /// UID.
+    pub uid: PodUid,
+}
+
+/// How a binding ended. The variants are named by what follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BindOutcome {
+    /// The server wrote it.
+    Bound,
+    /// The pod is not there any more.
+    Gone,
+    /// The pod is not as it was thought to be: bound already, another one, or being deleted.
+    Conflict,
+    /// The server will not write it, and says why.
+    Refused(String),
+    /// Nobody knows whether it was written: a time-out, a broken connection, a server error.
+    Unknown(String),
+}
+
+/// How reading a pod ended.
+#[derive(Clone, Debug)]
+pub enum ReadOutcome {
+    /// This is the pod.
+    Found(Box<Pod>),
+    /// There is none.
+    Gone,
+    /// It could not be read.
+    Failed,
+}
+
+// === impl PodRef ===
+
+impl PodRef {
+    /// This pod.
+    pub fn of(pod: &Pod) -> Self {
+        Self { key: pod.key.clone(), uid: pod.uid.clone() }
+    }
+}

@@ -1,0 +1,107 @@
+//! Bindings on their way. None is lost: each leaves this table by an outcome, and where the outcome is
+//! not known the pod is read again until it is.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::{Binding, Queued};
+use crate::model::{Pod, PodUid, Time};
+
+/// The bindings whose outcome is not known yet.
+#[derive(Debug, Default)]
+pub(super) struct Flights {
+    by_uid: HashMap<PodUid, Flight>,
+    retries: BTreeSet<(Time, PodUid)>,
+}
+
+/// A binding on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Flight {
+    /// What is to be written.
+    pub(super) binding: Binding,
+    /// The pod with its history, in case it has to go back to the queue.
+    pub(super) queued: Queued,
+    /// What is awaited.
+    pub(super) awaits: Awaits,
+    /// How often the outcome could not be learnt, for the backoff.
+    pub(super) failures: u32,
+}
+
+/// What a flight waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Awaits {
+    /// The outcome of the binding.
+    Outcome,
+    /// What the pod looks like, because the binding may or may not have been written.
+    ReadAfterUnknown,
+    /// What the pod looks like, because the binding was in conflict with it.
+    ReadAfterConflict,
+    /// The time to read the pod again.
+    RetryRead {
+        /// When.
+        at: Time,
+        /// Whether the binding was in conflict.
+        conflict: bool,
+    },
+    /// The time to write the binding again.
+    RetryBind {
+        /// When.
+        at: Time,
+    },
+}
+
+// === impl Flights ===
+
+impl Flights {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_uid.len()
+    }
+
+    /// Replaces what is known of a pod whose binding is on its way. Whether there is one.
+    pub(super) fn update(&mut self, pod: Arc<Pod>) -> bool {
+        let flight = self.by_uid.get_mut(&pod.uid);
+        flight.map(|flight| flight.queued.pod = pod).is_some()
+    }
+
+    /// Adds or replaces a flight.
+    pub(super) fn put(&mut self, flight: Flight) {
+        let uid = flight.binding.pod.uid.clone();
+        self.take(&uid);
+        if let Some(at) = flight.awaits.due() {
+            self.retries.insert((at, uid.clone()));
+        }
+        self.by_uid.insert(uid, flight);
+    }
+
+    /// Takes a flight out.
+    pub(super) fn take(&mut self, uid: &PodUid) -> Option<Flight> {
+        let flight = self.by_uid.remove(uid)?;
+        if let Some(at) = flight.awaits.due() {
+            self.retries.remove(&(at, uid.clone()));
+        }
+        Some(flight)
+    }
+
+    /// Takes out a flight whose time to be retried has come.
+    pub(super) fn take_due(&mut self, now: Time) -> Option<Flight> {
+        let (_, uid) = self.retries.first().filter(|(at, _)| *at <= now)?.clone();
+        self.take(&uid)
+    }
+
+    /// When the next flight is to be retried.
+    pub(super) fn next_due(&self) -> Option<Time> {
+        self.retries.first().map(|(at, _)| *at)
+    }
+}
+
+// === impl Awaits ===
+
+impl Awaits {
+    fn due(self) -> Option<Time> {
+        match self {
+            Self::RetryRead { at, .. } | Self::RetryBind { at } => Some(at),
+            Self::Outcome | Self::ReadAfterUnknown | Self::ReadAfterConflict => None,
+        }
+    }
+}

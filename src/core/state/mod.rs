@@ -1,0 +1,290 @@
+//! The state machine: events go in by [`State::apply`], actions come out of [`State::next`].
+//!
+//! It owns everything the scheduler knows. The shell feeds it watches and outcomes, executes its actions,
+//! and calls `next` until there is nothing left to do.
+
+mod action;
+mod bind;
+mod cache;
+mod config;
+mod defect;
+mod event;
+mod flight;
+mod queue;
+mod watch;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+pub use action::{Action, Announcement, Binding, Report, ReportReason};
+pub use cache::{Cache, Placed};
+pub use config::{Backoff, Config};
+pub(crate) use defect::Defect;
+pub use event::{BindOutcome, Change, Event, PodRef, ReadOutcome};
+pub use queue::{Queue, QueueLen, Queued};
+
+use crate::delay::{AnchorNodes, DelayConstraints, DelayRow, resolve};
+use crate::model::{Name, NodeName, Pod, PodUid, Time};
+use crate::placement::{
+    ClusterEvent, Decision, FitError, NodeSlot, Placement, PluginSet, Profile, Snapshot, place,
+};
+use flight::{Awaits, Flight, Flights};
+
+/// How often waiting pods are looked over for those that waited too long (upstream: 30 s).
+const FLUSH_INTERVAL: Duration = Duration::from_secs(30);
+/// How often delays that nobody uses any more are given up.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
+/// How long the UID of a deleted pod is remembered, so that a late word of it does not bring it back.
+const TOMBSTONE_LIFE: Duration = Duration::from_mins(5);
+
+/// The scheduler's state.
+pub struct State {
+    config: Config,
+    profile_by_name: HashMap<Name, usize>,
+    snapshot: Snapshot,
+    cache: Cache,
+    queue: Queue,
+    flights: Flights,
+    actions: VecDeque<Action>,
+    /// Nodes deleted a while ago are in `snapshot` by name alone; pods deleted a while ago are here.
+    tombstones: HashMap<PodUid, Time>,
+    synced: Synced,
+    next_flush: Time,
+    next_sweep: Time,
+    #[cfg(test)]
+    defect: Option<Defect>,
+}
+
+/// Which watches have delivered everything there is once. Nothing is decided before both have.
+#[derive(Clone, Copy, Debug, Default)]
+struct Synced {
+    pods: bool,
+    nodes: bool,
+}
+
+// === impl State ===
+
+impl State {
+    /// A state that knows nothing yet.
+    pub fn new(config: Config) -> Self {
+        let names = config.profiles.iter().enumerate();
+        let profile_by_name = names.map(|(idx, profile)| (profile.scheduler_name.clone(), idx)).collect();
+        Self {
+            config,
+            profile_by_name,
+            snapshot: Snapshot::default(),
+            cache: Cache::default(),
+            queue: Queue::default(),
+            flights: Flights::default(),
+            actions: VecDeque::new(),
+            tombstones: HashMap::new(),
+            synced: Synced::default(),
+            next_flush: Time::ZERO,
+            next_sweep: Time::ZERO,
+            #[cfg(test)]
+            defect: None,
+        }
+    }
+
+    /// Takes in an event that happened by `now`.
+    pub fn apply(&mut self, event: Event, now: Time) {
+        match event {
+            Event::Pods(change) => self.apply_pods(change, now),
+            Event::Nodes(change) => self.apply_nodes(change, now),
+            Event::Delays(rows) => self.apply_delays(&rows, now),
+            Event::Bind(pod, outcome) => self.apply_bind(&pod, outcome, now),
+            Event::Read(pod, outcome) => self.apply_read(&pod, outcome, now),
+        }
+    }
+
+    /// The next thing to do at `now`, if there is any.
+    pub fn next(&mut self, now: Time) -> Option<Action> {
+        if !(self.synced.pods && self.synced.nodes) {
+            return None;
+        }
+        self.run_timers(now);
+        while self.actions.is_empty() && self.flights.len() < self.config.max_in_flight {
+            let queued = self.queue.pop(now)?;
+            self.attempt(queued, now);
+        }
+        self.actions.pop_front()
+    }
+
+    /// When `next` may have something to do though no event came in.
+    pub fn wake_at(&self) -> Time {
+        let timers =
+            [self.queue.next_due(), self.flights.next_due(), Some(self.next_flush), Some(self.next_sweep)];
+        timers.into_iter().flatten().min().unwrap_or(self.next_flush)
+    }
+
+    /// What pods are judged against, for explanations and tests.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The waiting pods.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// The placed pods.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// How many bindings are on their way.
+    pub fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// The profile that judges the pods of this scheduler name.
+    pub fn profile(&self, scheduler_name: &str) -> Option<&Profile> {
+        self.config.profiles.get(*self.profile_by_name.get(scheduler_name)?)
+    }
+
+    fn run_timers(&mut self, now: Time) {
+        while let Some(flight) = self.flights.take_due(now) {
+            self.retry_flight(flight);
+        }
+        if self.next_flush <= now {
+            self.next_flush = now + FLUSH_INTERVAL;
+            for key in self.queue.unschedulable_for(self.config.max_unschedulable, now) {
+                self.queue.requeue(&key, self.config.backoff, now);
+            }
+            self.tombstones.retain(|_, since| now.since(*since) < TOMBSTONE_LIFE);
+        }
+        if self.next_sweep <= now {
+            self.next_sweep = now + SWEEP_INTERVAL;
+            self.sweep_delays();
+        }
+    }
+
+    // --- deciding ---
+
+    /// Tries one pod.
+    fn attempt(&mut self, mut queued: Queued, now: Time) {
+        let pod = queued.pod.clone();
+        let Some(profile) = self.profile(&pod.scheduler_name) else { return };
+        let decision = place(&self.snapshot, &pod, profile);
+        match decision {
+            Decision::AwaitDelays(nodes) => {
+                self.queue.add_awaiting_delays(queued, now);
+                self.use_delays(&nodes);
+            }
+            Decision::Place(placement) => {
+                queued.attempts += 1;
+                self.assume_and_bind(queued, placement, now);
+            }
+            Decision::Reject(fit_error) => {
+                queued.attempts += 1;
+                self.park(queued, &fit_error, now);
+            }
+        }
+    }
+
+    fn assume_and_bind(&mut self, queued: Queued, placement: Placement, now: Time) {
+        let pod = queued.pod.clone();
+        let Placement { slot, node, annotations, feasible: _ } = placement;
+        if !self.has(Defect::NoAssumedPods) {
+            self.cache.put(&mut self.snapshot, Placed { pod: pod.clone(), slot, confirmed: false });
+        }
+        let binding = Binding { pod: PodRef::of(&pod), node, annotations };
+        self.actions.push_back(Action::Bind(binding.clone()));
+        self.flights.put(Flight { binding, queued, awaits: Awaits::Outcome, failures: 0 });
+        self.wake(&ClusterEvent::PodPlaced(&pod), now);
+    }
+
+    fn park(&mut self, mut queued: Queued, fit_error: &FitError, now: Time) {
+        queued.unschedulable_count += 1;
+        queued.error_count = 0;
+        self.report(&mut queued, ReportReason::Unschedulable, fit_error.to_string());
+        self.queue.add_unschedulable(queued, fit_error.diagnosis.plugins, now);
+    }
+
+    fn report(&mut self, queued: &mut Queued, reason: ReportReason, message: String) {
+        let pod = &queued.pod;
+        self.actions.push_back(Action::Report(Report {
+            pod: PodRef::of(pod),
+            scheduler_name: pod.scheduler_name.clone(),
+            generation: pod.generation,
+            reason,
+            condition_changed: queued.reported.as_ref() != Some(&message),
+            message: message.clone(),
+        }));
+        queued.reported = Some(message);
+    }
+
+    /// Tries again the pods that `event` may have cured.
+    fn wake(&mut self, event: &ClusterEvent<'_>, now: Time) {
+        let cured = |pod: &Pod, rejected_by: PluginSet| {
+            let Some(profile) = self.profile(&pod.scheduler_name) else { return false };
+            // A pod that no plugin rejected waits for a node to be there at all.
+            (rejected_by.is_empty() && matches!(event, ClusterEvent::NodeAdded(_)))
+                || profile
+                    .plugins
+                    .iter()
+                    .any(|enabled| rejected_by.contains(enabled.idx) && enabled.plugin.cured_by(pod, event))
+        };
+        for key in self.queue.curable(cured) {
+            self.queue.requeue(&key, self.config.backoff, now);
+        }
+    }
+
+    // --- delays ---
+
+    fn apply_delays(&mut self, rows: &[DelayRow], now: Time) {
+        for row in rows {
+            let merged = self.has(Defect::StaleDelays).then(|| self.merge_with_known(row));
+            if self.snapshot.delays.load(merged.as_ref().unwrap_or(row), &mut self.snapshot.nodes) {
+                self.wake(&ClusterEvent::DelaysChanged(&row.from), now);
+            }
+        }
+        for key in self.queue.awaiting_delays() {
+            self.queue.requeue(&key, self.config.backoff, now);
+        }
+    }
+
+    /// Asks for the delays from these nodes, on top of those in use.
+    fn use_delays(&mut self, nodes: &[NodeName]) {
+        let mut new = false;
+        for node in nodes {
+            let slot = self.snapshot.nodes.slot_of(node);
+            new |= self.snapshot.delays.ask(slot);
+        }
+        if new {
+            self.announce_delays_in_use();
+        }
+    }
+
+    fn announce_delays_in_use(&mut self) {
+        let names = self.snapshot.delays.slots().filter_map(|slot| self.snapshot.nodes.name(slot).cloned());
+        let mut names: Vec<NodeName> = names.collect();
+        names.sort_unstable();
+        self.actions.push_back(Action::UseDelays(names));
+    }
+
+    /// Gives up delays that no waiting and no placed pod is bound by.
+    fn sweep_delays(&mut self) {
+        let mut in_use = BTreeSet::new();
+        let waiting = self.queue.iter().map(|queued| &queued.pod);
+        for pod in waiting.chain(self.cache.iter().map(|placed| &placed.pod)) {
+            in_use.extend(anchor_slots(&self.snapshot, pod));
+        }
+        let before = self.snapshot.delays.slots().count();
+        self.snapshot.delays.retain(|slot| in_use.contains(&slot));
+        if self.snapshot.delays.slots().count() != before {
+            self.announce_delays_in_use();
+        }
+    }
+}
+
+/// The nodes that the anchors of a pod are on.
+fn anchor_slots(snapshot: &Snapshot, pod: &Pod) -> Vec<NodeSlot> {
+    let Ok(constraints) = DelayConstraints::of_pod(pod) else { return Vec::new() };
+    let anchors = constraints.list.iter().map(|constraint| resolve(snapshot, pod, &constraint.anchor));
+    let slots = anchors.filter_map(|resolved| match resolved {
+        Ok(AnchorNodes::On(slots)) => Some(slots),
+        Ok(AnchorNodes::FirstOfItself) | Err(_) => None,
+    });
+    slots.flatten().collect()
+}

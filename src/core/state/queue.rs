@@ -1,0 +1,259 @@
+//! Pods that wait (upstream: `pkg/scheduler/backend/queue`).
+//!
+//! A waiting pod is in one place: *active*, to be tried next; *backoff*, to be tried when its time is
+//! up; *unschedulable*, until something happens that may cure it; *gated*, until its gates are gone;
+//! *awaiting delays*, until the rows it is judged by are loaded. A pod being bound is in none of them.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Backoff;
+use crate::model::{Pod, PodKey, Time};
+use crate::placement::PluginSet;
+
+/// The waiting pods.
+#[derive(Debug, Default)]
+pub struct Queue {
+    entries: HashMap<PodKey, Entry>,
+    active: BTreeSet<ActiveOrder>,
+    /// Pods that failed to fit, by the end of their backoff. The best of them is tried early when nothing
+    /// is active (upstream: `SchedulerPopFromBackoffQ`).
+    backoff: BTreeSet<(Time, PodKey)>,
+    /// Pods whose attempt met an error, by the end of their backoff, which is always waited for: a
+    /// failing server is not to be stormed.
+    error_backoff: BTreeSet<(Time, PodKey)>,
+    next_seq: u64,
+}
+
+/// A pod in the queue, with its history.
+#[derive(Clone, Debug)]
+pub struct Queued {
+    /// The pod.
+    pub pod: Arc<Pod>,
+    /// When it was first seen.
+    pub first_seen: Time,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// How often it was found to fit nowhere.
+    pub unschedulable_count: u32,
+    /// How many errors its last attempts met in a row.
+    pub error_count: u32,
+    /// What was last reported of it.
+    pub reported: Option<String>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    queued: Queued,
+    place: Place,
+    /// When it came to this place from an attempt, which its backoff is counted from.
+    since: Time,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Active(ActiveOrder),
+    Backoff(Time),
+    ErrorBackoff(Time),
+    Unschedulable(PluginSet),
+    Gated,
+    AwaitingDelays,
+}
+
+/// Priority first, then who waits longest (upstream: PrioritySort).
+type ActiveOrder = (Reverse<i32>, Time, u64, PodKey);
+
+/// How many pods wait, by place (upstream: `scheduler_pending_pods`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueLen {
+    /// To be tried next.
+    pub active: usize,
+    /// Waiting for their time.
+    pub backoff: usize,
+    /// Waiting for a cure.
+    pub unschedulable: usize,
+    /// Held by gates.
+    pub gated: usize,
+}
+
+// === impl Queued ===
+
+impl Queued {
+    /// A pod that was never tried.
+    pub fn new(pod: Arc<Pod>, now: Time) -> Self {
+        Self { pod, first_seen: now, attempts: 0, unschedulable_count: 0, error_count: 0, reported: None }
+    }
+}
+
+// === impl Queue ===
+
+impl Queue {
+    /// The waiting pod of this name, if there is one.
+    pub fn get(&self, key: &PodKey) -> Option<&Queued> {
+        self.entries.get(key).map(|entry| &entry.queued)
+    }
+
+    /// All waiting pods, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Queued> {
+        self.entries.values().map(|entry| &entry.queued)
+    }
+
+    /// Adds a pod to be tried next.
+    pub fn add_active(&mut self, queued: Queued, now: Time) {
+        let place = self.active_place(&queued, now);
+        self.insert(queued, place, now);
+    }
+
+    /// Adds a pod that a gate holds.
+    pub fn add_gated(&mut self, queued: Queued, now: Time) {
+        self.insert(queued, Place::Gated, now);
+    }
+
+    /// Adds a pod that these plugins rejected.
+    pub fn add_unschedulable(&mut self, queued: Queued, rejected_by: PluginSet, now: Time) {
+        self.insert(queued, Place::Unschedulable(rejected_by), now);
+    }
+
+    /// Adds a pod that is judged again when the delays it needs are loaded.
+    pub fn add_awaiting_delays(&mut self, queued: Queued, now: Time) {
+        self.insert(queued, Place::AwaitingDelays, now);
+    }
+
+    /// Adds a pod whose attempt met an error; `queued.error_count` says how many in a row.
+    pub fn add_after_error(&mut self, queued: Queued, backoff: Backoff, now: Time) {
+        let until = now + backoff.after(queued.error_count);
+        self.insert(queued, Place::ErrorBackoff(until), now);
+    }
+
+    /// Replaces what is known of a waiting pod, which stays where it is.
+    pub fn update(&mut self, pod: Arc<Pod>) {
+        let Some(mut entry) = self.take(&pod.key) else { return };
+        entry.queued.pod = pod;
+        if let Place::Active((_, since, seq, key)) = entry.place {
+            entry.place = Place::Active((Reverse(entry.queued.pod.priority), since, seq, key));
+        }
+        self.put(entry);
+    }
+
+    /// Takes a pod out.
+    pub fn remove(&mut self, key: &PodKey) -> Option<Queued> {
+        self.take(key).map(|entry| entry.queued)
+    }
+
+    /// Takes out the pod to be tried next.
+    pub fn pop(&mut self, now: Time) -> Option<Queued> {
+        let next = match self.active.first() {
+            Some((_, _, _, key)) => key.clone(),
+            None => self.due_error(now).or_else(|| self.backoff.first().map(|(_, key)| key.clone()))?,
+        };
+        self.remove(&next)
+    }
+
+    /// Tries a waiting pod again, after its backoff if that still lasts.
+    pub fn requeue(&mut self, key: &PodKey, backoff: Backoff, now: Time) {
+        let Some(Entry { queued, since, .. }) = self.take(key) else { return };
+        let until = since + backoff.after(queued.unschedulable_count);
+        let over = queued.unschedulable_count == 0 || until <= now;
+        let place = if over { self.active_place(&queued, since) } else { Place::Backoff(until) };
+        self.put(Entry { queued, place, since });
+    }
+
+    /// The unschedulable pods for which `cured` holds, given what rejected each.
+    pub fn curable(&self, mut cured: impl FnMut(&Pod, PluginSet) -> bool) -> Vec<PodKey> {
+        let waiting = self.entries.values().filter_map(|entry| match &entry.place {
+            Place::Unschedulable(rejected_by) => Some((&entry.queued.pod, *rejected_by)),
+            Place::Active(_)
+            | Place::Backoff(_)
+            | Place::ErrorBackoff(_)
+            | Place::Gated
+            | Place::AwaitingDelays => None,
+        });
+        let mut keys: Vec<PodKey> = waiting
+            .filter(|(pod, rejected_by)| cured(pod, *rejected_by))
+            .map(|(pod, _)| pod.key.clone())
+            .collect();
+        // The table has no order of its own, and equal input must give equal output.
+        keys.sort_unstable();
+        keys
+    }
+
+    /// The pods that await delays.
+    pub fn awaiting_delays(&self) -> Vec<PodKey> {
+        self.keys_where(|entry| entry.place == Place::AwaitingDelays)
+    }
+
+    /// The unschedulable pods that have waited for at least this long.
+    pub fn unschedulable_for(&self, waited: Duration, now: Time) -> Vec<PodKey> {
+        self.keys_where(|entry| {
+            matches!(entry.place, Place::Unschedulable(_)) && now.since(entry.since) >= waited
+        })
+    }
+
+    /// When an error backoff ends that `pop` has to wait for.
+    pub fn next_due(&self) -> Option<Time> {
+        self.error_backoff.first().map(|(until, _)| *until)
+    }
+
+    /// How many pods wait where.
+    pub fn len(&self) -> QueueLen {
+        let mut len = QueueLen { active: self.active.len(), ..QueueLen::default() };
+        for entry in self.entries.values() {
+            match entry.place {
+                Place::Active(_) => (),
+                Place::Backoff(_) | Place::ErrorBackoff(_) => len.backoff += 1,
+                Place::Unschedulable(_) | Place::AwaitingDelays => len.unschedulable += 1,
+                Place::Gated => len.gated += 1,
+            }
+        }
+        len
+    }
+
+    fn keys_where(&self, holds: impl Fn(&Entry) -> bool) -> Vec<PodKey> {
+        let mut keys: Vec<PodKey> = self
+            .entries
+            .values()
+            .filter(|entry| holds(entry))
+            .map(|entry| entry.queued.pod.key.clone())
+            .collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    fn due_error(&self, now: Time) -> Option<PodKey> {
+        self.error_backoff.first().filter(|(until, _)| *until <= now).map(|(_, key)| key.clone())
+    }
+
+    fn active_place(&mut self, queued: &Queued, since: Time) -> Place {
+        self.next_seq += 1;
+        Place::Active((Reverse(queued.pod.priority), since, self.next_seq, queued.pod.key.clone()))
+    }
+
+    fn insert(&mut self, queued: Queued, place: Place, now: Time) {
+        self.take(&queued.pod.key);
+        self.put(Entry { queued, place, since: now });
+    }
+
+    fn put(&mut self, entry: Entry) {
+        let key = entry.queued.pod.key.clone();
+        match &entry.place {
+            Place::Active(order) => _ = self.active.insert(order.clone()),
+            Place::Backoff(until) => _ = self.backoff.insert((*until, key.clone())),
+            Place::ErrorBackoff(until) => _ = self.error_backoff.insert((*until, key.clone())),
+            Place::Unschedulable(_) | Place::Gated | Place::AwaitingDelays => (),
+        }
+        self.entries.insert(key, entry);
+    }
+
+    fn take(&mut self, key: &PodKey) -> Option<Entry> {
+        let entry = self.entries.remove(key)?;
+        match &entry.place {
+            Place::Active(order) => _ = self.active.remove(order),
+            Place::Backoff(until) => _ = self.backoff.remove(&(*until, key.clone())),
+            Place::ErrorBackoff(until) => _ = self.error_backoff.remove(&(*until, key.clone())),
+            Place::Unschedulable(_) | Place::Gated | Place::AwaitingDelays => (),
+        }
+        Some(entry)
+    }
+}

@@ -1,0 +1,234 @@
+//! What the watches say.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{Change, Defect, Placed, Queued, State};
+use crate::model::{Node, NodeName, Pod, PodKey, PodUid, Time};
+use crate::placement::ClusterEvent;
+
+// === impl State ===
+
+impl State {
+    pub(super) fn apply_pods(&mut self, change: Change<Pod>, now: Time) {
+        match change {
+            Change::Reset(pods) => {
+                let listed: HashSet<PodUid> = pods.iter().map(|pod| pod.uid.clone()).collect();
+                if !self.has(Defect::EventLostOnReconnect) {
+                    self.drop_unlisted(&listed, now);
+                }
+                for pod in pods {
+                    self.put_pod(pod, now);
+                }
+                self.synced.pods = true;
+            }
+            Change::Put(pod) => self.put_pod(pod, now),
+            Change::Gone(pod) => self.pod_gone(&pod, now),
+        }
+    }
+
+    pub(super) fn apply_nodes(&mut self, change: Change<Node>, now: Time) {
+        match change {
+            Change::Reset(nodes) => {
+                let listed: HashSet<NodeName> = nodes.iter().map(|node| node.name.clone()).collect();
+                let unlisted = self.snapshot.nodes.iter().map(|view| view.node.name.clone());
+                let unlisted: Vec<NodeName> = unlisted.filter(|name| !listed.contains(name)).collect();
+                for name in unlisted {
+                    self.node_gone(&name, now);
+                }
+                for node in nodes {
+                    self.put_node(node, now);
+                }
+                self.synced.nodes = true;
+            }
+            Change::Put(node) => self.put_node(node, now),
+            Change::Gone(node) => {
+                let known = self.snapshot.nodes.find(node.name.as_str());
+                if known.is_some_and(|known| known.node.uid == node.uid) {
+                    self.node_gone(&node.name, now);
+                }
+            }
+        }
+    }
+
+    // --- nodes ---
+
+    fn put_node(&mut self, node: Node, now: Time) {
+        let known = self.snapshot.nodes.find(node.name.as_str());
+        if known
+            .is_some_and(|known| known.node.uid == node.uid && node.version.is_older_than(known.node.version))
+        {
+            return;
+        }
+        let old = self.snapshot.nodes.put(node.clone());
+        match old {
+            Some(old) => self.wake(&ClusterEvent::NodeUpdated { old: &old, new: &node }, now),
+            None => self.wake(&ClusterEvent::NodeAdded(&node), now),
+        }
+    }
+
+    fn node_gone(&mut self, name: &NodeName, now: Time) {
+        if let Some(node) = self.snapshot.nodes.remove(name.as_str()) {
+            self.wake(&ClusterEvent::NodeRemoved(&node), now);
+        }
+    }
+
+    // --- pods ---
+
+    fn drop_unlisted(&mut self, listed: &HashSet<PodUid>, now: Time) {
+        let waiting = self.queue.iter().filter(|queued| !listed.contains(&queued.pod.uid));
+        let mut unlisted: Vec<Arc<Pod>> = waiting.map(|queued| queued.pod.clone()).collect();
+        unlisted.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        unlisted.extend(self.cache.missing_from(listed));
+        for pod in unlisted {
+            self.pod_gone(&pod, now);
+        }
+    }
+
+    /// A pod is new or different.
+    pub(super) fn put_pod(&mut self, pod: Pod, now: Time) {
+        if self.tombstones.contains_key(&pod.uid) || self.is_outdated(&pod) {
+            return;
+        }
+        if let Some(replaced) = self.known(&pod.key).filter(|known| known.uid != pod.uid) {
+            self.pod_gone(&replaced, now);
+        }
+        if pod.phase.is_terminal() {
+            // It uses nothing any more, and nothing will come of it.
+            self.forget_pod(&pod, now);
+        } else if pod.node.is_some() {
+            self.put_placed(pod, now);
+        } else if self.profile_by_name.contains_key(&pod.scheduler_name) {
+            self.put_waiting(pod, now);
+        }
+    }
+
+    /// Whether something newer is known of the pod already.
+    fn is_outdated(&self, pod: &Pod) -> bool {
+        self.known(&pod.key).is_some_and(|known| {
+            // A binding can't be taken back, so a word of the pod without a node is an old one.
+            let unbound_again = known.node.is_some() && pod.node.is_none();
+            known.uid == pod.uid && (pod.version.is_older_than(known.version) || unbound_again)
+        })
+    }
+
+    fn known(&self, key: &PodKey) -> Option<Arc<Pod>> {
+        let placed = self.cache.get(key).map(|placed| &placed.pod);
+        placed.or_else(|| self.queue.get(key).map(|queued| &queued.pod)).cloned()
+    }
+
+    /// The server says that the pod is bound, by us or by another scheduler.
+    fn put_placed(&mut self, pod: Pod, now: Time) {
+        self.queue.remove(&pod.key);
+        let Some(node) = &pod.node else { return };
+        let slot = self.snapshot.nodes.slot_of(node);
+        let pod = Arc::new(pod);
+        let old = self.cache.put(&mut self.snapshot, Placed { pod: pod.clone(), slot, confirmed: true });
+        match old {
+            None => self.wake(&ClusterEvent::PodPlaced(&pod), now),
+            Some(old) if old.slot != slot => {
+                self.wake(&ClusterEvent::PodFreed(&old.pod), now);
+                self.wake(&ClusterEvent::PodPlaced(&pod), now);
+            }
+            Some(old) => {
+                let begun = pod.terminating && !old.pod.terminating;
+                if begun && self.has(Defect::CapacityFreedTwice) {
+                    self.free_again(&pod, slot);
+                }
+                if begun || !is_equivalent(&old.pod, &pod) {
+                    self.wake(&ClusterEvent::PodUpdated { old: &old.pod, new: &pod }, now);
+                }
+            }
+        }
+    }
+
+    /// The pod waits for us.
+    fn put_waiting(&mut self, pod: Pod, now: Time) {
+        let pod = Arc::new(pod);
+        if self.flights.update(pod.clone()) {
+            // Its binding is on its way; the outcome will tell.
+            return;
+        }
+        if pod.terminating {
+            self.queue.remove(&pod.key);
+            return;
+        }
+        let Some(queued) = self.queue.get(&pod.key) else {
+            self.enqueue(Queued::new(pod, now), now);
+            return;
+        };
+        if is_equivalent(&queued.pod, &pod) {
+            self.queue.update(pod);
+        } else if let Some(mut queued) = self.queue.remove(&pod.key) {
+            queued.pod = pod;
+            self.enqueue(queued, now);
+        }
+    }
+
+    /// Puts a pod where it can be tried, or where its gates hold it.
+    pub(super) fn enqueue(&mut self, queued: Queued, now: Time) {
+        let gated = self
+            .profile(&queued.pod.scheduler_name)
+            .is_some_and(|profile| profile.gate(&queued.pod).is_some());
+        if gated { self.queue.add_gated(queued, now) } else { self.queue.add_active(queued, now) }
+    }
+
+    /// The pod is deleted. A late word of it must not bring it back.
+    pub(super) fn pod_gone(&mut self, pod: &Pod, now: Time) {
+        self.tombstones.insert(pod.uid.clone(), now);
+        self.forget_pod(pod, now);
+    }
+
+    /// The pod needs and uses nothing any more.
+    pub(super) fn forget_pod(&mut self, pod: &Pod, now: Time) {
+        if self.known(&pod.key).is_none_or(|known| known.uid != pod.uid) {
+            return;
+        }
+        self.queue.remove(&pod.key);
+        if let Some(freed) = self.cache.remove(&mut self.snapshot, &pod.key) {
+            self.wake(&ClusterEvent::PodFreed(&freed.pod), now);
+        }
+    }
+}
+
+/// Whether two readings of a pod are the same to the scheduler: the status may differ.
+fn is_equivalent(old: &Pod, new: &Pod) -> bool {
+    let Pod {
+        key: _,
+        uid: _,
+        version: _,
+        generation: _,
+        node: _,
+        phase: _,
+        terminating,
+        labels,
+        annotations,
+        owner,
+        scheduler_name,
+        priority,
+        gates,
+        requests,
+        non_zero,
+        ports,
+        node_selector,
+        node_affinity,
+        tolerations,
+        images,
+        unsupported,
+    } = old;
+    *terminating == new.terminating
+        && *labels == new.labels
+        && *annotations == new.annotations
+        && *owner == new.owner
+        && *scheduler_name == new.scheduler_name
+        && *priority == new.priority
+        && *gates == new.gates
+        && *requests == new.requests
+        && *non_zero == new.non_zero
+        && *ports == new.ports
+        && *node_selector == new.node_selector
+        && *node_affinity == new.node_affinity
+        && *tolerations == new.tolerations
+        && *images == new.images
+        && *unsupported == new.unsupported
+}
