@@ -41,9 +41,9 @@ pub enum Unresolved {
         /// The anchor.
         anchor: Anchor,
         /// One workload of that name.
-        first: WorkloadRef,
+        first: Box<WorkloadRef>,
         /// Another one.
-        second: WorkloadRef,
+        second: Box<WorkloadRef>,
     },
 }
 
@@ -60,16 +60,20 @@ pub fn resolve(snapshot: &Snapshot, pod: &Pod, anchor: &Anchor) -> Result<Anchor
         }
     }
     for (name, namespace) in readings(pod, &anchor.name) {
-        let of_kind = |workload: &&Workload| kind.is_none_or(|kind| workload.kind.eq_ignore_ascii_case(kind));
-        let mut found = snapshot.workloads.find(namespace, name).iter().filter(of_kind);
+        let of_kind = |workload: &Workload| kind.is_none_or(|kind| workload.kind.eq_ignore_ascii_case(kind));
+        let counts =
+            |workload: &&Workload| of_kind(workload) && live_slots(snapshot, workload).next().is_some();
+        let mut found = snapshot.workloads.find(namespace, name).iter().filter(counts);
         if let Some(first) = found.next() {
-            let named = |it: &Workload| WorkloadRef {
-                kind: it.kind.clone(),
-                namespace: namespace.into(),
-                name: name.into(),
+            let named = |it: &Workload| {
+                Box::new(WorkloadRef {
+                    kind: it.kind.clone(),
+                    namespace: namespace.into(),
+                    name: name.into(),
+                })
             };
             return match found.next() {
-                None => Ok(AnchorNodes::On(first.nodes.iter().map(|(slot, _)| *slot).collect())),
+                None => Ok(AnchorNodes::On(live_slots(snapshot, first).collect())),
                 Some(second) => Err(Unresolved::Ambiguous {
                     anchor: anchor.clone(),
                     first: named(first),
@@ -88,6 +92,12 @@ pub fn resolve(snapshot: &Snapshot, pod: &Pod, anchor: &Anchor) -> Result<Anchor
         workload: workload.into(),
         namespace: namespace.into(),
     })
+}
+
+/// The nodes of a workload that are still there: a pod can outlive its Node object for a while, but
+/// nothing can be near it.
+fn live_slots<'a>(snapshot: &'a Snapshot, workload: &'a Workload) -> impl Iterator<Item = NodeSlot> + 'a {
+    workload.nodes.iter().map(|(slot, _)| *slot).filter(|slot| snapshot.nodes.get(*slot).is_some())
 }
 
 /// The ways to read an anchor's name as a workload: whole in the pod's namespace, and, if there is a

@@ -1,6 +1,7 @@
 //! Profiles: which plugins judge the pods of one `schedulerName`.
 
 use super::Plugin;
+use super::plugins::cloud_offload::{CloudOffload, CloudOffloadMode};
 use super::plugins::{self, Registration};
 use crate::model::Name;
 
@@ -29,6 +30,24 @@ pub struct PluginSet(u64);
 // === impl Profile ===
 
 impl Profile {
+    /// The profiles that the bare binary serves.
+    pub const KNOWN: [&str; 2] = ["edge-scheduler", "custom-scheduler"];
+
+    /// A profile known by name:
+    /// - `edge-scheduler`: everything, pods without a delay constraint preferably on cloud nodes;
+    /// - `custom-scheduler`: the BME scheduler's rules, such pods on cloud nodes only;
+    /// - `default-scheduler`: kube-scheduler's rules, and delay only for pods that ask.
+    pub fn known(scheduler_name: &str) -> Option<Self> {
+        let offload = match scheduler_name {
+            "edge-scheduler" => CloudOffloadMode::Preferred,
+            "custom-scheduler" => CloudOffloadMode::Required,
+            "default-scheduler" => CloudOffloadMode::Disabled,
+            _ => return None,
+        };
+        let profile = Self::with_all_plugins(scheduler_name);
+        Some(profile.with(Box::new(CloudOffload::with_mode(offload))))
+    }
+
     /// All plugins of the registry with their default arguments and weights.
     pub fn with_all_plugins(scheduler_name: &str) -> Self {
         let enable = |(idx, registration): (usize, &Registration)| Enabled {

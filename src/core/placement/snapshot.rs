@@ -6,9 +6,9 @@
 
 use std::collections::HashMap;
 
-use super::Workloads;
+use super::{ImageState, Images, Workloads};
 use crate::delay::DelayTable;
-use crate::model::{HostPort, Name, Node, NodeName, NonZeroRequest, Pod, Resources};
+use crate::model::{HostPort, Image, Node, NodeName, NonZeroRequest, Pod, Resources};
 
 /// A place in the table of nodes. A name keeps its slot when its node goes, so that whatever is
 /// known of it (its pods, its delays) is there when the node comes back.
@@ -44,8 +44,7 @@ pub struct NodeView<'a> {
 pub struct Nodes {
     entries: Vec<Entry>,
     by_name: HashMap<NodeName, NodeSlot>,
-    /// On how many nodes each image is, by any of its names (upstream: `ImageStateSummary.NumNodes`).
-    image_nodes: HashMap<Name, u32>,
+    images: Images,
     live: usize,
 }
 
@@ -152,11 +151,11 @@ impl Nodes {
     /// Adds or replaces a node; gives back the one it replaced.
     pub fn put(&mut self, node: Node) -> Option<Node> {
         let slot = self.slot_of(&node.name);
-        self.count_images(&node, 1);
-        let old = self.entries.get_mut(slot.idx())?.node.replace(node);
-        match &old {
-            Some(old) => self.count_images(old, -1),
-            None => self.live += 1,
+        let entry = self.entries.get_mut(slot.idx())?;
+        self.images.change(slot, entry.images(), &node.images);
+        let old = entry.node.replace(node);
+        if old.is_none() {
+            self.live += 1;
         }
         old
     }
@@ -165,7 +164,7 @@ impl Nodes {
     pub fn remove(&mut self, name: &str) -> Option<Node> {
         let slot = *self.by_name.get(name)?;
         let old = self.entries.get_mut(slot.idx())?.node.take()?;
-        self.count_images(&old, -1);
+        self.images.change(slot, &old.images, &[]);
         self.live -= 1;
         Some(old)
     }
@@ -175,19 +174,9 @@ impl Nodes {
         self.entries.get_mut(slot.idx()).map(|entry| &mut entry.usage)
     }
 
-    /// On how many nodes the image of this name is.
-    pub fn nodes_with_image(&self, name: &str) -> u32 {
-        self.image_nodes.get(name).copied().unwrap_or(0)
-    }
-
-    fn count_images(&mut self, node: &Node, by: i32) {
-        for name in node.images.iter().flat_map(|image| &image.names) {
-            let count = self.image_nodes.entry(name.clone()).or_default();
-            *count = count.saturating_add_signed(by);
-            if *count == 0 {
-                self.image_nodes.remove(name);
-            }
-        }
+    /// The image of this name, if a node has it.
+    pub fn image(&self, name: &str) -> Option<&ImageState> {
+        self.images.get(name)
     }
 }
 
@@ -196,5 +185,9 @@ impl Nodes {
 impl Entry {
     fn view(&self, slot: NodeSlot) -> Option<NodeView<'_>> {
         self.node.as_ref().map(|node| NodeView { slot, node, usage: &self.usage })
+    }
+
+    fn images(&self) -> &[Image] {
+        self.node.as_ref().map_or(&[], |node| &node.images)
     }
 }

@@ -29,7 +29,8 @@ pub struct Workload {
 /// All workloads that have a live pod on a node.
 #[derive(Debug, Default)]
 pub struct Workloads {
-    by_name: HashMap<(Name, Name), Vec<Workload>>,
+    /// By namespace and then by name, so that a look-up needs no owned key.
+    by_name: HashMap<Name, HashMap<Name, Vec<Workload>>>,
 }
 
 // === impl WorkloadRef ===
@@ -78,13 +79,14 @@ impl fmt::Display for WorkloadRef {
 impl Workloads {
     /// The workloads of this name in this namespace that have a live pod on a node, of any kind.
     pub fn find(&self, namespace: &str, name: &str) -> &[Workload] {
-        self.by_name.get(&(namespace.into(), name.into())).map_or(&[], Vec::as_slice)
+        self.by_name.get(namespace).and_then(|names| names.get(name)).map_or(&[], Vec::as_slice)
     }
 
     /// Counts a live pod on `slot`.
     pub fn add(&mut self, pod: &Pod, slot: NodeSlot) {
         for workload in WorkloadRef::of_pod(pod) {
-            let same_name = self.by_name.entry((workload.namespace, workload.name)).or_default();
+            let names = self.by_name.entry(workload.namespace).or_default();
+            let same_name = names.entry(workload.name).or_default();
             let idx = same_name.iter().position(|known| known.kind == workload.kind).unwrap_or_else(|| {
                 same_name.push(Workload { kind: workload.kind, nodes: Vec::new() });
                 same_name.len() - 1
@@ -100,8 +102,8 @@ impl Workloads {
     /// Counts a pod on `slot` no longer.
     pub fn remove(&mut self, pod: &Pod, slot: NodeSlot) {
         for workload in WorkloadRef::of_pod(pod) {
-            let key = (workload.namespace, workload.name);
-            let Some(same_name) = self.by_name.get_mut(&key) else { continue };
+            let Some(names) = self.by_name.get_mut(&workload.namespace) else { continue };
+            let Some(same_name) = names.get_mut(&workload.name) else { continue };
             if let Some(known) = same_name.iter_mut().find(|known| known.kind == workload.kind) {
                 for (_, count) in known.nodes.iter_mut().filter(|(node, _)| *node == slot) {
                     *count = count.saturating_sub(1);
@@ -110,7 +112,10 @@ impl Workloads {
             }
             same_name.retain(|known| !known.nodes.is_empty());
             if same_name.is_empty() {
-                self.by_name.remove(&key);
+                names.remove(&workload.name);
+            }
+            if names.is_empty() {
+                self.by_name.remove(&workload.namespace);
             }
         }
     }

@@ -8,7 +8,6 @@ use crate::placement::NodeSlot;
 
 /// A defect that a scheduler of this kind is known to have had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "only tests put defects in"))]
 pub(crate) enum Defect {
     /// A decided pod takes up no room until the watch says so.
     NoAssumedPods,

@@ -24,9 +24,9 @@ pub enum Change<T> {
     /// All objects there are: what is not listed is gone.
     Reset(Vec<T>),
     /// An object is new or different.
-    Put(T),
+    Put(Box<T>),
     /// An object is gone; its last state.
-    Gone(T),
+    Gone(Box<T>),
 }
 
 /// One pod, and no later one of the same name.

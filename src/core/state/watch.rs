@@ -22,7 +22,7 @@ impl State {
                 }
                 self.synced.pods = true;
             }
-            Change::Put(pod) => self.put_pod(pod, now),
+            Change::Put(pod) => self.put_pod(*pod, now),
             Change::Gone(pod) => self.pod_gone(&pod, now),
         }
     }
@@ -36,12 +36,12 @@ impl State {
                 for name in unlisted {
                     self.node_gone(&name, now);
                 }
-                for node in nodes {
+                for node in &nodes {
                     self.put_node(node, now);
                 }
                 self.synced.nodes = true;
             }
-            Change::Put(node) => self.put_node(node, now),
+            Change::Put(node) => self.put_node(&node, now),
             Change::Gone(node) => {
                 let known = self.snapshot.nodes.find(node.name.as_str());
                 if known.is_some_and(|known| known.node.uid == node.uid) {
@@ -53,17 +53,14 @@ impl State {
 
     // --- nodes ---
 
-    fn put_node(&mut self, node: Node, now: Time) {
-        let known = self.snapshot.nodes.find(node.name.as_str());
-        if known
-            .is_some_and(|known| known.node.uid == node.uid && node.version.is_older_than(known.node.version))
-        {
+    fn put_node(&mut self, node: &Node, now: Time) {
+        let known = self.snapshot.nodes.find(node.name.as_str()).map(|known| known.node);
+        if known.is_some_and(|known| known.uid == node.uid && node.version.is_older_than(known.version)) {
             return;
         }
-        let old = self.snapshot.nodes.put(node.clone());
-        match old {
-            Some(old) => self.wake(&ClusterEvent::NodeUpdated { old: &old, new: &node }, now),
-            None => self.wake(&ClusterEvent::NodeAdded(&node), now),
+        match self.snapshot.nodes.put(node.clone()) {
+            Some(old) => self.wake(&ClusterEvent::NodeUpdated { old: &old, new: node }, now),
+            None => self.wake(&ClusterEvent::NodeAdded(node), now),
         }
     }
 

@@ -28,8 +28,7 @@ pub struct CloudOffload {
     pub node_selector: Labels,
 }
 
-const NOT_CLOUD: Reason =
-    Reason::Fixed("node(s) were not cloud nodes");
+const NOT_CLOUD: Reason = Reason::Fixed("node(s) were not cloud nodes");
 
 // === impl CloudOffload ===
 
@@ -81,10 +80,11 @@ impl Plugin for CloudOffload {
 
     fn cured_by(&self, _pod: &Pod, event: &ClusterEvent<'_>) -> bool {
         match event {
-            ClusterEvent::NodeAdded(node) => self.is_cloud(node),
-            ClusterEvent::NodeUpdated { old, new } => self.is_cloud(old) != self.is_cloud(new),
-            // The last cloud node that the pod's selector admitted may be gone: then it is exempt.
-            ClusterEvent::NodeRemoved(node) => self.is_cloud(node),
+            // When the last cloud node that the pod's selector admits is gone, the pod is exempt.
+            ClusterEvent::NodeAdded(node) | ClusterEvent::NodeRemoved(node) => self.is_cloud(node),
+            ClusterEvent::NodeUpdated { old, new } => {
+                (self.is_cloud(old) || self.is_cloud(new)) && old.labels != new.labels
+            }
             ClusterEvent::PodPlaced(_)
             | ClusterEvent::PodUpdated { .. }
             | ClusterEvent::PodFreed(_)

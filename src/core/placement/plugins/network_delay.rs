@@ -1,7 +1,5 @@
 //! NetworkDelay: a pod's delay constraints, as Filter and as Score.
 
-use std::fmt::Write;
-
 use crate::delay::{
     AnchorNodes, DECISION_ANNOTATION, DelayConstraint, DelayConstraints, Replicas, Row, Unresolved, resolve,
 };
@@ -118,20 +116,19 @@ impl<'a> Radius<'a> {
 
     /// What was decided, as JSON: for each constraint the anchor, the node it is on, delay and bound.
     fn describe(&self, cycle: Cycle<'_>, slot: NodeSlot) -> String {
-        let mut json = String::from("{\"delays\":[");
-        for (idx, bound) in self.0.iter().enumerate() {
-            let separator = if idx == 0 { "" } else { "," };
-            let anchor = &bound.constraint.anchor;
-            let _ =
-                write!(json, "{separator}{{\"anchor\":\"{anchor}\",\"boundMs\":{}", bound.constraint.bound);
-            if let Some((from, delay)) = bound.measured(slot) {
+        let describe = |bound: &Bound<'_>| {
+            let DelayConstraint { anchor, bound: limit } = &bound.constraint;
+            let mut delay =
+                serde_json::json!({"anchor": anchor.to_string(), "boundMs": limit.as_millis_f64()});
+            if let (Some((from, measured)), Some(fields)) = (bound.measured(slot), delay.as_object_mut()) {
                 let node = cycle.snapshot.nodes.name(from).map_or("", NodeName::as_str);
-                let _ = write!(json, ",\"from\":\"{node}\",\"delayMs\":{delay}");
+                fields.insert("from".to_owned(), node.into());
+                fields.insert("delayMs".to_owned(), measured.as_millis_f64().into());
             }
-            json.push('}');
-        }
-        json.push_str("]}");
-        json
+            delay
+        };
+        let delays: Vec<serde_json::Value> = self.0.iter().map(describe).collect();
+        serde_json::json!({ "delays": delays }).to_string()
     }
 }
 
@@ -176,8 +173,8 @@ impl<'a> Bound<'a> {
 
     /// The anchor's nodes whose rows are not here yet.
     fn loading(&self, cycle: Cycle<'a>) -> Vec<NodeName> {
-        let loading = |row: &Option<&Row>| !matches!(row, Some(Row::Loaded(_)));
-        let slots = self.rows.iter().filter(|(_, row)| loading(row)).map(|(slot, _)| *slot);
+        let loading = |row: Option<&Row>| !matches!(row, Some(Row::Loaded(_)));
+        let slots = self.rows.iter().filter(|(_, row)| loading(*row)).map(|(slot, _)| *slot);
         slots.filter_map(|slot| cycle.snapshot.nodes.name(slot).cloned()).collect()
     }
 
