@@ -60,7 +60,7 @@ impl Component {
     pub(crate) fn grace(self) -> Duration {
         match self {
             // It waits for requests in flight, and a test may leave a watch open.
-            Self::ApiServer => Duration::from_secs(5),
+            Self::ApiServer => Duration::from_secs(3),
             Self::Etcd | Self::ControllerManager | Self::KubeScheduler | Self::Kwok => Duration::from_secs(3),
         }
     }
@@ -144,6 +144,9 @@ fn controller_manager(site: &Site) -> CommandLine {
         flag("use-service-account-credentials", "true"),
         flag("leader-elect", "false"),
         flag("controllers", "*,-node-ipam-controller,-service-lb-controller"),
+        // By default it takes minutes to untaint thousands of new nodes.
+        flag("kube-api-qps", "1000"),
+        flag("kube-api-burst", "2000"),
     ];
     args.extend(serving(site, Component::ControllerManager));
     (args, format!("https://127.0.0.1:{}/healthz", site.port(Component::ControllerManager)))
