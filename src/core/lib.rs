@@ -16,3 +16,4 @@ pub mod delay;
 pub mod model;
 pub mod placement;
 pub mod state;
+pub mod wire;

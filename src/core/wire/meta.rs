@@ -1,0 +1,79 @@
+//! `metadata`.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::model::{Name, Owner, Version};
+
+use super::decode::{KeptAnnotations, Pairs, Presence, or_default};
+use super::error::{Fault, Problem};
+use super::intern::Interner;
+
+/// The part of an object's metadata that is read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Meta {
+    pub(super) name: Option<String>,
+    pub(super) namespace: Option<String>,
+    pub(super) uid: Option<String>,
+    resource_version: Option<String>,
+    pub(super) generation: Option<i64>,
+    deletion_timestamp: Presence,
+    pub(super) labels: Pairs<String>,
+    pub(super) annotations: KeptAnnotations,
+    #[serde(deserialize_with = "or_default")]
+    owner_references: Vec<OwnerReference>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct OwnerReference {
+    kind: Option<String>,
+    name: Option<String>,
+    controller: Option<bool>,
+}
+
+// === impl Meta ===
+
+impl Meta {
+    /// The object's name, which it must have.
+    pub(super) fn required_name(&self) -> Result<&str, Fault> {
+        match self.name.as_deref() {
+            Some(name) if !name.is_empty() => Ok(name),
+            Some(_) | None => Err(Problem::Missing.at("metadata.name")),
+        }
+    }
+
+    /// The namespace; an object that names none is in `default`.
+    pub(super) fn namespace_or_default(&self) -> &str {
+        self.namespace.as_deref().filter(|namespace| !namespace.is_empty()).unwrap_or("default")
+    }
+
+    /// The UID; an object from a file has none and its name stands in.
+    pub(super) fn uid_or(&self, fallback: impl FnOnce() -> String) -> Name {
+        match self.uid.as_deref() {
+            Some(uid) if !uid.is_empty() => uid.into(),
+            Some(_) | None => fallback().into(),
+        }
+    }
+
+    /// How new the reading is; a version that is no integer can't be compared and counts as unknown.
+    pub(super) fn version(&self) -> Version {
+        let version = self.resource_version.as_deref().and_then(|version| version.parse().ok());
+        version.map_or(Version::UNKNOWN, Version)
+    }
+
+    /// Whether deletion has begun.
+    pub(super) fn is_terminating(&self) -> bool {
+        matches!(self.deletion_timestamp, Some(IgnoredAny))
+    }
+
+    /// The controlling owner; other owners decide nothing here.
+    pub(super) fn controller(&self, interner: &mut Interner) -> Option<Owner> {
+        let owner = self.owner_references.iter().find(|owner| owner.controller == Some(true))?;
+        Some(Owner {
+            kind: interner.intern(owner.kind.as_deref().unwrap_or_default()),
+            name: interner.intern(owner.name.as_deref().unwrap_or_default()),
+        })
+    }
+}

@@ -1,0 +1,28 @@
+//! Slim decoding of the API's objects: only the fields that placing needs are read.
+//!
+//! `PodObject` and `NodeObject` mirror the API's shape and decode from JSON (a watch) and YAML (a
+//! file) alike; everything else in an object, such as `managedFields`, is skipped without being
+//! built. `into_pod` and `into_node` then check what was read and turn it into the core's nouns.
+//!
+//! What an absent field means is what the API server would have made of it, so that an object from
+//! a file means the same as one that went through the server. For one that did, this changes nothing.
+
+mod affinity;
+mod amount;
+mod decode;
+mod error;
+mod intern;
+mod meta;
+mod node;
+mod pod;
+mod ports;
+mod requests;
+#[cfg(test)]
+mod tests;
+mod toleration;
+mod unsupported;
+
+pub use error::{Problem, WireError};
+pub use intern::Interner;
+pub use node::NodeObject;
+pub use pod::PodObject;

@@ -1,0 +1,225 @@
+//! A pod as the API has it.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::model::{NodeName, Phase, Pod, PodImages, PodKey, PodUid};
+
+use super::affinity::Affinity;
+use super::amount::AmountPairs;
+use super::decode::{Pairs, Presence, or_default};
+use super::error::{Fault, WireError};
+use super::intern::Interner;
+use super::meta::Meta;
+use super::ports::ContainerPort;
+use super::requests::{self, ContainerStatus, Requirements, ResizeCondition};
+use super::toleration::TolerationObject;
+use super::unsupported::{self, SpreadConstraint};
+
+/// A pod, or the template of one, as the API has it; only what placing needs is read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PodObject {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) metadata: Meta,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) spec: PodSpec,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) status: PodStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct PodSpec {
+    node_name: Option<String>,
+    scheduler_name: Option<String>,
+    priority: Option<i32>,
+    pub(super) host_network: Option<bool>,
+    #[serde(deserialize_with = "or_default")]
+    scheduling_gates: Vec<SchedulingGate>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) containers: Vec<Container>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) init_containers: Vec<Container>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) resources: Requirements,
+    pub(super) overhead: AmountPairs,
+    node_selector: Pairs<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) affinity: Affinity,
+    #[serde(deserialize_with = "or_default")]
+    tolerations: Vec<TolerationObject>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) volumes: Vec<Volume>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) resource_claims: Vec<IgnoredAny>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) topology_spread_constraints: Vec<SpreadConstraint>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct PodStatus {
+    phase: Option<WirePhase>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) conditions: Vec<ResizeCondition>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) container_statuses: Vec<ContainerStatus>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) init_container_statuses: Vec<ContainerStatus>,
+    pub(super) resources: Option<Requirements>,
+    pub(super) allocated_resources: AmountPairs,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Container {
+    pub(super) name: Option<String>,
+    image: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) resources: Requirements,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) ports: Vec<ContainerPort>,
+    restart_policy: Option<RestartPolicy>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+enum RestartPolicy {
+    Always,
+    #[serde(other)]
+    Other,
+}
+
+/// The scheduler only tells ended pods from others, so that a phase it doesn't know is no error.
+#[derive(Clone, Copy, Debug, Deserialize)]
+enum WirePhase {
+    #[serde(alias = "")]
+    Pending,
+    Running,
+    Succeeded,
+    Failed,
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct SchedulingGate {
+    name: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Volume {
+    pub(super) persistent_volume_claim: Presence,
+    pub(super) ephemeral: Presence,
+    pub(super) gce_persistent_disk: Presence,
+    pub(super) aws_elastic_block_store: Presence,
+    pub(super) iscsi: Presence,
+    pub(super) rbd: Presence,
+    image: Option<ImageVolume>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ImageVolume {
+    reference: Option<String>,
+}
+
+// === impl PodObject ===
+
+impl PodObject {
+    /// The same object under another name: a template has none of its own.
+    #[must_use]
+    pub fn named(mut self, namespace: &str, name: &str) -> Self {
+        self.metadata.namespace = Some(namespace.to_owned());
+        self.metadata.name = Some(name.to_owned());
+        self
+    }
+
+    /// Checks the object and turns it into a pod.
+    pub fn into_pod(self, interner: &mut Interner) -> Result<Pod, WireError> {
+        self.read(interner).map_err(|fault| {
+            let name = self.metadata.name.as_deref().unwrap_or("(unnamed)");
+            fault.of("pod", format!("{}/{name}", self.metadata.namespace_or_default()))
+        })
+    }
+
+    fn read(&self, interner: &mut Interner) -> Result<Pod, Fault> {
+        let Self { metadata, spec, status } = self;
+        let key = PodKey {
+            namespace: interner.intern(metadata.namespace_or_default()),
+            name: metadata.required_name()?.into(),
+        };
+        let usage = requests::read(self, interner)?;
+        Ok(Pod {
+            uid: PodUid::new(metadata.uid_or(|| key.to_string())),
+            version: metadata.version(),
+            generation: metadata.generation.unwrap_or(0),
+            labels: interner.labels(&metadata.labels.0),
+            annotations: interner.labels(&metadata.annotations.0),
+            owner: metadata.controller(interner),
+            scheduler_name: interner.intern(or_word(spec.scheduler_name.as_deref(), "default-scheduler")),
+            priority: spec.priority.unwrap_or(0),
+            node: self.node_name().map(|node| NodeName::new(interner.intern(node))),
+            phase: status.phase.map_or(Phase::Pending, Phase::from),
+            terminating: metadata.is_terminating(),
+            gates: spec.scheduling_gates.iter().map(|gate| interner.intern(&gate.name)).collect(),
+            requests: usage.requests,
+            non_zero: usage.non_zero,
+            ports: super::ports::read(spec, interner)?,
+            node_selector: interner.labels(&spec.node_selector.0),
+            node_affinity: spec.affinity.read_node_affinity(interner)?,
+            tolerations: super::toleration::read(&spec.tolerations, interner)?,
+            images: spec.images(interner),
+            unsupported: unsupported::reason(spec),
+            key,
+        })
+    }
+
+    fn node_name(&self) -> Option<&str> {
+        self.spec.node_name.as_deref().filter(|node| !node.is_empty())
+    }
+}
+
+fn or_word<'a>(text: Option<&'a str>, default: &'a str) -> &'a str {
+    text.filter(|text| !text.is_empty()).unwrap_or(default)
+}
+
+// === impl PodSpec ===
+
+impl PodSpec {
+    /// The images whose presence on a node counts (upstream: `sumImageScores`).
+    fn images(&self, interner: &mut Interner) -> PodImages {
+        let mut share = |image: Option<&str>| interner.intern_image(image.unwrap_or_default());
+        let containers = self.containers.iter().chain(&self.init_containers);
+        let volumes = self.volumes.iter().filter_map(|volume| volume.image.as_ref());
+        PodImages {
+            containers: containers.map(|container| share(container.image.as_deref())).collect(),
+            volumes: volumes.map(|image| share(image.reference.as_deref())).collect(),
+        }
+    }
+}
+
+// === impl Container ===
+
+impl Container {
+    /// Whether an init container runs on beside the containers (a sidecar).
+    pub(super) fn is_restartable(&self) -> bool {
+        self.restart_policy == Some(RestartPolicy::Always)
+    }
+}
+
+// === impl WirePhase ===
+
+impl From<WirePhase> for Phase {
+    fn from(phase: WirePhase) -> Self {
+        match phase {
+            WirePhase::Pending => Self::Pending,
+            WirePhase::Running => Self::Running,
+            WirePhase::Succeeded => Self::Succeeded,
+            WirePhase::Failed => Self::Failed,
+            WirePhase::Unknown => Self::Unknown,
+        }
+    }
+}

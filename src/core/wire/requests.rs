@@ -1,0 +1,244 @@
+//! What a pod requests in all (upstream: `component-helpers/resource.PodRequests`, as called by
+//! `PodInfo.CalculateResource` with the feature gates of Kubernetes 1.36).
+
+use serde::Deserialize;
+
+use crate::model::{NonZeroRequest, Resources};
+
+use super::amount::{AmountPairs, Amounts, CPU, MEMORY, is_overcommittable, is_pod_level};
+use super::error::Fault;
+use super::intern::Interner;
+use super::pod::{Container, PodObject};
+
+/// What a container without requests counts as for scoring, in thousandths: 100 m and 200 MiB.
+const NON_ZERO_DEFAULTS: [(&str, i128); 2] = [(CPU, 100), (MEMORY, 200 * 1024 * 1024 * 1000)];
+
+/// What a pod uses of a node.
+pub(super) struct Usage {
+    pub(super) requests: Resources,
+    pub(super) non_zero: NonZeroRequest,
+}
+
+/// `resources` of a container or a pod.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Requirements {
+    requests: AmountPairs,
+    limits: AmountPairs,
+}
+
+/// What the kubelet has given to a container that was resized in place.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct ContainerStatus {
+    name: Option<String>,
+    resources: Option<Requirements>,
+    allocated_resources: AmountPairs,
+}
+
+/// A condition, of which only a refused resize matters.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct ResizeCondition {
+    #[serde(rename = "type")]
+    kind: ConditionKind,
+    #[serde(default)]
+    reason: Option<ResizeReason>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+enum ConditionKind {
+    PodResizePending,
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+enum ResizeReason {
+    Infeasible,
+    #[serde(other)]
+    Other,
+}
+
+/// When a container runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Main,
+    Init,
+    Sidecar,
+}
+
+/// The parts of a pod's request, checked, before they are added up.
+struct Parts<'a> {
+    containers: Vec<(Role, Amounts<'a>)>,
+    /// Requests at the level of the pod, which replace the containers' sum.
+    pod_level: Amounts<'a>,
+    overhead: Amounts<'a>,
+}
+
+/// Reads and adds up what the pod requests.
+pub(super) fn read(pod: &PodObject, interner: &mut Interner) -> Result<Usage, Fault> {
+    let parts = Parts::read(pod)?;
+    let requests = parts.total(&[]);
+    let defaults: Vec<(&str, i128)> = NON_ZERO_DEFAULTS
+        .into_iter()
+        .filter(|(name, _)| parts.pod_level.is_empty() || requests.get(name).is_none())
+        .collect();
+    let non_zero = parts.total(&defaults);
+    Ok(Usage {
+        non_zero: NonZeroRequest { cpu: non_zero.cpu(), memory: non_zero.memory() },
+        requests: requests.into_resources(interner),
+    })
+}
+
+/// The amounts in force during a resize: the largest of what is wanted, used and granted
+/// (upstream: `determineEffectiveRequests`).
+fn effective<'a>(
+    wanted: Amounts<'a>,
+    used: &'a AmountPairs,
+    granted: &'a AmountPairs,
+    is_refused: bool,
+) -> Result<Amounts<'a>, Fault> {
+    let mut amounts = if is_refused { Amounts::default() } else { wanted };
+    amounts.raise_to(&Amounts::read(used).map_err(|fault| fault.under(format_args!("resources.requests")))?);
+    amounts
+        .raise_to(&Amounts::read(granted).map_err(|fault| fault.under(format_args!("allocatedResources")))?);
+    Ok(amounts)
+}
+
+// === impl Requirements ===
+
+impl Requirements {
+    /// The requests; a limit without a request is one, as the API server has it.
+    fn read(&self) -> Result<Amounts<'_>, Fault> {
+        let mut requests = self.read_requests()?;
+        requests.default_to(&self.read_limits()?);
+        Ok(requests)
+    }
+
+    fn read_requests(&self) -> Result<Amounts<'_>, Fault> {
+        Amounts::read(&self.requests).map_err(|fault| fault.under(format_args!("resources.requests")))
+    }
+
+    fn read_limits(&self) -> Result<Amounts<'_>, Fault> {
+        Amounts::read(&self.limits).map_err(|fault| fault.under(format_args!("resources.limits")))
+    }
+}
+
+// === impl Parts ===
+
+impl<'a> Parts<'a> {
+    fn read(pod: &'a PodObject) -> Result<Self, Fault> {
+        let overhead = Amounts::read(&pod.spec.overhead);
+        let mut parts = Self {
+            containers: read_containers(pod)?,
+            pod_level: Amounts::default(),
+            overhead: overhead.map_err(|fault| fault.under(format_args!("spec.overhead")))?,
+        };
+        parts.pod_level = parts.read_pod_level(pod)?;
+        Ok(parts)
+    }
+
+    /// Requests at the level of the pod, with the API server's defaults (upstream:
+    /// `defaultPodRequests`), and during a resize those in force.
+    fn read_pod_level(&self, pod: &'a PodObject) -> Result<Amounts<'a>, Fault> {
+        let in_spec = |fault: Fault| fault.under(format_args!("spec"));
+        let mut wanted = pod.spec.resources.read_requests().map_err(in_spec)?;
+        let limits = pod.spec.resources.read_limits().map_err(in_spec)?;
+        if !limits.is_empty() {
+            let mut sum = self.sum(&[]);
+            sum.retain(is_overcommittable);
+            wanted.default_to(&sum);
+            wanted.default_to(&limits);
+        }
+        wanted.retain(is_pod_level);
+        let Some(used) = &pod.status.resources else {
+            return Ok(wanted);
+        };
+        let granted = &pod.status.allocated_resources;
+        let in_force = effective(wanted.clone(), &used.requests, granted, is_resize_refused(pod));
+        let in_force = in_force.map_err(|fault| fault.under(format_args!("status")))?;
+        for (name, _) in wanted.clone().iter() {
+            wanted.set(name, in_force.get(name).unwrap_or(0));
+        }
+        Ok(wanted)
+    }
+
+    /// The pod's request, if a container that lists none of `defaults` requests that.
+    fn total(&self, defaults: &[(&'a str, i128)]) -> Amounts<'a> {
+        let mut total = self.sum(defaults);
+        for (name, amount) in self.pod_level.iter() {
+            total.set(name, amount);
+        }
+        total.add(&self.overhead);
+        total
+    }
+
+    /// The containers' sum: all containers and sidecars together, or an init container beside the
+    /// sidecars started before it, whichever is larger (upstream: `AggregateContainerRequests`).
+    fn sum(&self, defaults: &[(&'a str, i128)]) -> Amounts<'a> {
+        let defaults = Amounts::of(defaults);
+        let mut running = Amounts::default();
+        let mut sidecars = Amounts::default();
+        let mut starting = Amounts::default();
+        for (role, amounts) in &self.containers {
+            let mut amounts = amounts.clone();
+            amounts.default_to(&defaults);
+            match role {
+                Role::Main => running.add(&amounts),
+                Role::Sidecar => {
+                    running.add(&amounts);
+                    sidecars.add(&amounts);
+                    starting.raise_to(&sidecars);
+                }
+                Role::Init => {
+                    amounts.add(&sidecars);
+                    starting.raise_to(&amounts);
+                }
+            }
+        }
+        running.raise_to(&starting);
+        running
+    }
+}
+
+fn read_containers(pod: &PodObject) -> Result<Vec<(Role, Amounts<'_>)>, Fault> {
+    let main = pod.spec.containers.iter().enumerate().map(|(idx, container)| {
+        let amounts = read_container(pod, container, Role::Main);
+        amounts.map_err(|fault| fault.under(format_args!("spec.containers[{idx}]")))
+    });
+    let init = pod.spec.init_containers.iter().enumerate().map(|(idx, container)| {
+        let role = if container.is_restartable() { Role::Sidecar } else { Role::Init };
+        let amounts = read_container(pod, container, role);
+        amounts.map_err(|fault| fault.under(format_args!("spec.initContainers[{idx}]")))
+    });
+    main.chain(init).collect()
+}
+
+/// What a container requests; one that keeps running may have been resized in place.
+fn read_container<'a>(
+    pod: &'a PodObject,
+    container: &'a Container,
+    role: Role,
+) -> Result<(Role, Amounts<'a>), Fault> {
+    let wanted = container.resources.read()?;
+    let (Role::Main | Role::Sidecar, Some(status)) = (role, find_status(pod, container)) else {
+        return Ok((role, wanted));
+    };
+    let Some(used) = &status.resources else {
+        return Ok((role, wanted));
+    };
+    let in_force = effective(wanted, &used.requests, &status.allocated_resources, is_resize_refused(pod));
+    Ok((role, in_force.map_err(|fault| fault.under(format_args!("status")))?))
+}
+
+fn find_status<'a>(pod: &'a PodObject, container: &Container) -> Option<&'a ContainerStatus> {
+    let mut statuses = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
+    statuses.find(|status| status.name == container.name)
+}
+
+/// Whether the node can't ever grant the resize that is asked for (upstream: `IsPodResizeInfeasible`).
+fn is_resize_refused(pod: &PodObject) -> bool {
+    let mut conditions = pod.status.conditions.iter();
+    let resize = conditions.find(|condition| condition.kind == ConditionKind::PodResizePending);
+    resize.is_some_and(|resize| resize.reason == Some(ResizeReason::Infeasible))
+}
