@@ -6,6 +6,19 @@ use super::Name;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels(Box<[(Name, Name)]>);
 
+/// The length of the longest value of a label, in bytes.
+const MAX_VALUE_LEN: usize = 63;
+
+/// Whether `text` may be the value of a label: empty, or letters, digits, `-`, `_` and `.` with a
+/// letter or digit at both ends (upstream: `apimachinery/pkg/api/validate/content.IsLabelValue`).
+pub fn is_label_value(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let ends = [text.bytes().next(), text.bytes().next_back()];
+    text.len() <= MAX_VALUE_LEN
+        && text.bytes().all(inner)
+        && ends.into_iter().flatten().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 // === impl Labels ===
 
 impl Labels {
@@ -44,5 +57,29 @@ impl Labels {
 impl<K: Into<Name>, V: Into<Name>> FromIterator<(K, V)> for Labels {
     fn from_iter<T: IntoIterator<Item = (K, V)>>(iter: T) -> Self {
         Self::new(iter.into_iter().map(|(key, value)| (key.into(), value.into())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: bool) {
+        assert_eq!(is_label_value(text), expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_label_value_is_short_and_begins_and_ends_with_a_letter_or_digit() {
+        check("", true);
+        check("a", true);
+        check("eu-west_1.Zone", true);
+        check(&"x".repeat(63), true);
+        check(&"x".repeat(64), false);
+        check("-5", false);
+        check("5-", false);
+        check("a b", false);
+        check("a/b", false);
+        check("ä", false);
     }
 }

@@ -12,10 +12,10 @@ mod time;
 mod unit;
 
 pub use affinity::{NodeAffinity, NodeSelector, NodeSelectorTerm, PreferredTerm, Requirement, RequirementOp};
-pub use label::Labels;
+pub use label::{Labels, is_label_value};
 pub use name::{Name, NodeName, PodKey, PodUid, ResourceName};
 pub use node::{Image, Node};
-pub use pod::{HostPort, Owner, Phase, Pod, Protocol, Version};
+pub use pod::{HostPort, Owner, Phase, Pod, PodImages, Protocol, Version};
 pub use quantity::{Quantity, QuantityError};
 pub use resource::{NonZeroRequest, Resources};
 pub use taint::{Taint, TaintEffect, Toleration, TolerationOp};

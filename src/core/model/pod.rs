@@ -54,6 +54,15 @@ pub struct HostPort {
     pub port: u16,
 }
 
+/// The images a pod uses, each as often as it is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodImages {
+    /// Those of its containers and init containers, one for each.
+    pub containers: Box<[Name]>,
+    /// Those it mounts as image volumes.
+    pub volumes: Box<[Name]>,
+}
+
 /// A pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pod {
@@ -95,8 +104,8 @@ pub struct Pod {
     pub node_affinity: NodeAffinity,
     /// Tolerations.
     pub tolerations: Box<[Toleration]>,
-    /// Images of its containers, init containers and image volumes, each as often as it is used.
-    pub images: Box<[Name]>,
+    /// The images it uses.
+    pub images: PodImages,
     /// What it asks for that this scheduler can't honour yet; such a pod is refused, never bound wrongly.
     pub unsupported: Option<&'static str>,
 }
@@ -147,7 +156,7 @@ impl Pod {
             node_selector: Labels::default(),
             node_affinity: NodeAffinity::default(),
             tolerations: Box::default(),
-            images: Box::default(),
+            images: PodImages::default(),
             unsupported: None,
         }
     }

@@ -1,19 +1,26 @@
 //! Judging one pod against the nodes: the scheduling framework, its plugins, and [`place`].
 
+mod allocation;
 mod cycle;
 mod diagnosis;
 mod framework;
+mod images;
+mod normalize;
 pub mod plugins;
 mod profile;
 mod snapshot;
+#[cfg(test)]
+pub(crate) mod testing;
 mod workloads;
 
+pub use allocation::{ResourceSpec, ScoredResource};
 pub use cycle::{Decision, Placement, place};
 pub use diagnosis::{Diagnosis, FitError};
 pub use framework::{
     ClusterEvent, Cycle, MAX_NODE_SCORE, NodeFilter, NodeScorer, Plugin, PreFilter, PreScore, Reason,
     Rejection, Resolvable, Verdict,
 };
+pub use images::{ImageState, Images};
 pub use profile::{Enabled, PluginSet, Profile};
 pub use snapshot::{NodeSlot, NodeView, Nodes, Snapshot, Usage};
 pub use workloads::{Workload, WorkloadRef, Workloads};
