@@ -1,1 +1,15 @@
-//! The shell.
+//! The shell around [`edge_core`]: watches, bindings, delay sources, clock and command line.
+//!
+//! ```text
+//!  cluster::watch (pods, nodes) ─┐                               ┌─► cluster::act (bindings, events, …)
+//!  delays (files)               ─┼─► Event ─► run ─► State ──────┤
+//!  timers                       ─┘                  next(now)    └─► delays in use
+//! ```
+//!
+//! All decisions are made in the core; this crate does what the core says and reports what came of it.
+
+pub mod args;
+pub mod clock;
+pub mod cluster;
+pub mod delays;
+pub mod run;

@@ -106,3 +106,57 @@ impl NodeScorer for CloudNodes<'_> {
         if self.0.is_cloud(node.node) { MAX_NODE_SCORE } else { 0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Owner;
+    use crate::placement::testing::{TestNode, filter, node, score};
+
+    fn cloud(name: &str) -> TestNode {
+        let mut cloud = node(name);
+        cloud.node.labels = [("kubernetes.io/role", "cloud"), ("zone", "core")].into_iter().collect();
+        cloud
+    }
+
+    #[track_caller]
+    fn check(mode: CloudOffloadMode, pod: &Pod, on: &TestNode, expected: &str) {
+        assert_eq!(filter(&CloudOffload::with_mode(mode), pod, on), expected);
+    }
+
+    #[test]
+    fn where_required_only_cloud_nodes_are_admitted() {
+        let pod = Pod::pending("default", "web");
+        check(CloudOffloadMode::Required, &pod, &cloud("c"), "fits");
+        check(CloudOffloadMode::Required, &pod, &node("e"), "final: node(s) were not cloud nodes");
+        check(CloudOffloadMode::Preferred, &pod, &node("e"), "fits");
+        check(CloudOffloadMode::Disabled, &pod, &node("e"), "fits");
+    }
+
+    #[test]
+    fn where_preferred_cloud_nodes_score_highest() {
+        let nodes = [cloud("c"), node("e")];
+        let pod = Pod::pending("default", "web");
+        assert_eq!(
+            score(&CloudOffload::with_mode(CloudOffloadMode::Preferred), &pod, &nodes),
+            Some(vec![100, 0])
+        );
+        assert_eq!(score(&CloudOffload::with_mode(CloudOffloadMode::Disabled), &pod, &nodes), None);
+    }
+
+    #[test]
+    fn pods_that_can_not_be_meant_are_exempt() {
+        let pod = Pod::pending("default", "web");
+        let delayed = Pod { labels: [("delay_e", "5")].into_iter().collect(), ..pod.clone() };
+        let owner = Some(Owner { kind: "DaemonSet".into(), name: "agent".into() });
+        let daemon = Pod { owner, ..pod.clone() };
+        let elsewhere = Pod { node_selector: [("zone", "edge")].into_iter().collect(), ..pod.clone() };
+        for exempt in [&delayed, &daemon, &elsewhere] {
+            check(CloudOffloadMode::Required, exempt, &node("e"), "fits");
+        }
+        // This one's selector admits the cloud node, so the cloud node it is.
+        let core = Pod { node_selector: [("zone", "core")].into_iter().collect(), ..pod };
+        let nodes = [cloud("c"), node("e")];
+        assert_eq!(score(&CloudOffload::default(), &core, &nodes), Some(vec![100, 0]));
+    }
+}

@@ -211,3 +211,6 @@ impl<'a> Bound<'a> {
         MAX_NODE_SCORE * (bound - delay).max(0) / (bound - comfortable).max(1)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! Delays from a matrix file and its metadata, read again when they change.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use edge_core::delay::DelayRow;
+use edge_core::delay::file::{FileError, InputFile, read_rows};
+use edge_core::model::NodeName;
+use tracing::{error, info, warn};
+
+use super::{Closed, Link};
+
+/// How often the files are looked at. Looking is cheap, and unlike a notification it also sees the
+/// swapped symbolic links by which a ConfigMap volume changes.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// For how many looks in a row a file has to be missing before its delays are given up: replacing a
+/// file may take it away for a moment.
+const MISSING_LOOKS: u32 = 3;
+
+/// A delay matrix and its metadata.
+#[derive(Clone, Debug)]
+pub struct FileSource {
+    /// The matrix: round-trip times in ms.
+    pub matrix: PathBuf,
+    /// The metadata: node name to row.
+    pub metadata: PathBuf,
+}
+
+/// Why no rows could be read.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    /// A file is not there; the delays may have been taken away.
+    #[error("{0} is not there")]
+    Missing(PathBuf),
+    /// A file can't be read now.
+    #[error("{0} can't be read: {1}")]
+    Unreadable(PathBuf, #[source] io::Error),
+    /// A file is not as it must be; what was read before stays in force.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+/// What tells one content of a file from another without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    len: u64,
+}
+
+/// What is known of the files between two looks.
+#[derive(Debug, Default)]
+struct Reader {
+    /// The nodes whose rows were sent.
+    served: HashSet<NodeName>,
+    /// The files as last read, well or not.
+    seen: Option<[Option<Stamp>; 2]>,
+    /// The last complaint, so that each is made once.
+    complaint: Option<String>,
+    missing_looks: u32,
+}
+
+// === impl FileSource ===
+
+impl FileSource {
+    pub(super) async fn run(self, mut link: Link) -> Result<Infallible, Closed> {
+        let mut reader = Reader::default();
+        let mut ticks = tokio::time::interval(POLL_INTERVAL);
+        loop {
+            tokio::select! {
+                changed = link.in_use.changed() => changed.map_err(|_| Closed)?,
+                _ = ticks.tick() => (),
+            }
+            let in_use = link.in_use.borrow_and_update().clone();
+            reader.look(&self, in_use, &link).await?;
+        }
+    }
+
+    fn stamps(&self) -> [Option<Stamp>; 2] {
+        [Stamp::of(&self.matrix), Stamp::of(&self.metadata)]
+    }
+
+    fn read(&self, wanted: &[NodeName]) -> Result<Vec<DelayRow>, ReadError> {
+        let metadata = fs::read_to_string(&self.metadata).map_err(|error| ReadError::of(&self.metadata, error))?;
+        let matrix = File::open(&self.matrix).map_err(|error| ReadError::of(&self.matrix, error))?;
+        read_rows(BufReader::with_capacity(1 << 16, matrix), &metadata, wanted).map_err(|error| self.malformed(&error))
+    }
+
+    fn malformed(&self, error: &FileError) -> ReadError {
+        let path = if error.file == InputFile::Metadata { &self.metadata } else { &self.matrix };
+        ReadError::Malformed(error.within(&path.display().to_string()))
+    }
+}
+
+// === impl Stamp ===
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        Some(Self { modified: metadata.modified().ok(), len: metadata.len() })
+    }
+}
+
+// === impl ReadError ===
+
+impl ReadError {
+    fn of(path: &Path, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Missing(path.to_owned()),
+            _ => Self::Unreadable(path.to_owned(), error),
+        }
+    }
+}
+
+// === impl Reader ===
+
+impl Reader {
+    /// Reads what is new: all rows in use if a file changed, else those that came into use.
+    async fn look(&mut self, source: &FileSource, in_use: Vec<NodeName>, link: &Link) -> Result<(), Closed> {
+        let stamps = source.stamps();
+        let changed = self.seen != Some(stamps) || self.missing_looks > 0;
+        self.served.retain(|name| in_use.contains(name));
+        let mut wanted = in_use;
+        if !changed {
+            wanted.retain(|name| !self.served.contains(name));
+            if wanted.is_empty() {
+                return Ok(());
+            }
+        }
+        self.seen = Some(stamps);
+        let (read, wanted) = read_aside(source.clone(), wanted).await;
+        match read {
+            Ok(rows) => self.serve(rows, link).await,
+            Err(error) => self.complain(error, wanted, link).await,
+        }
+    }
+
+    async fn serve(&mut self, rows: Vec<DelayRow>, link: &Link) -> Result<(), Closed> {
+        self.missing_looks = 0;
+        if self.complaint.take().is_some() {
+            info!("the delay files are good again");
+        }
+        self.served.extend(rows.iter().map(|row| row.from.clone()));
+        link.send(rows).await
+    }
+
+    /// What was sent before stays in force, unless the files have been away for a while. Of what was
+    /// never sent nothing is known.
+    async fn complain(&mut self, error: ReadError, wanted: Vec<NodeName>, link: &Link) -> Result<(), Closed> {
+        let text = error.to_string();
+        if self.complaint.as_ref() != Some(&text) {
+            error!(error = %text, "the delay files can't be used; the delays read before stay in force");
+        }
+        self.complaint = Some(text);
+        let missing = matches!(error, ReadError::Missing(_));
+        self.missing_looks = if missing { self.missing_looks.saturating_add(1) } else { 0 };
+        if self.missing_looks == MISSING_LOOKS {
+            warn!("the delay files were taken away; their delays are unknown from now on");
+            self.served.clear();
+        }
+        let unknown: Vec<NodeName> = wanted.into_iter().filter(|name| !self.served.contains(name)).collect();
+        self.served.extend(unknown.iter().cloned());
+        link.send_unknown(unknown).await
+    }
+}
+
+/// Reads aside, because a large matrix takes a second.
+async fn read_aside(source: FileSource, wanted: Vec<NodeName>) -> (Result<Vec<DelayRow>, ReadError>, Vec<NodeName>) {
+    let path = source.matrix.clone();
+    let reading = tokio::task::spawn_blocking(move || {
+        let read = source.read(&wanted);
+        (read, wanted)
+    });
+    match reading.await {
+        Ok(read) => read,
+        Err(error) => (Err(ReadError::Unreadable(path, io::Error::other(error))), Vec::new()),
+    }
+}

@@ -1,0 +1,223 @@
+//! The bed: a control plane, nodes, delays between them, and our scheduler.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use controlplane::{ControlPlane, FakeNode, Options, wait_for};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long anything may take. Far above what it does take, so that a slow machine is no failure.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A cluster with delays and a scheduler; all of it ends with the value.
+pub(crate) struct Bed {
+    // The scheduler is declared first so that it ends before its API server.
+    scheduler: Option<Child>,
+    pub(crate) cp: ControlPlane,
+    delays: TempDir,
+}
+
+/// A pod or a pod template to be made.
+pub(crate) struct PodSpec {
+    pub(crate) name: String,
+    pub(crate) labels: Value,
+    pub(crate) annotations: Value,
+    pub(crate) scheduler: &'static str,
+    pub(crate) memory: &'static str,
+    pub(crate) node: Option<&'static str>,
+}
+
+// === impl Bed ===
+
+impl Bed {
+    /// Starts an API server with these nodes; no scheduler yet.
+    pub(crate) fn without_scheduler(nodes: &[FakeNode]) -> Self {
+        let cp = ControlPlane::start(Options::default()).unwrap();
+        cp.add_nodes(nodes).unwrap();
+        Self { scheduler: None, cp, delays: tempfile::tempdir().unwrap() }
+    }
+
+    /// Starts everything, with these delays in ms between nodes of these names.
+    pub(crate) fn start(nodes: &[FakeNode], names: &[&str], delays: &[&[f64]]) -> Self {
+        let mut bed = Self::without_scheduler(nodes);
+        bed.write_delays(names, delays);
+        bed.start_scheduler();
+        bed
+    }
+
+    /// The six nodes of the demo: one cloud node and five edge nodes in a line, 10 ms apart.
+    pub(crate) fn line() -> Self {
+        let cloud = FakeNode::new("cloud-1").label("kubernetes.io/role", "cloud").cpu("16").memory("64Gi");
+        let edge = (1..=5).map(|idx| FakeNode::new(format!("edge-{idx}")));
+        let nodes: Vec<FakeNode> = std::iter::once(cloud).chain(edge).collect();
+        Self::start(&nodes, &LINE, &line_delays())
+    }
+
+    pub(crate) fn matrix(&self) -> PathBuf {
+        self.delays.path().join("delays.txt")
+    }
+
+    pub(crate) fn metadata(&self) -> PathBuf {
+        self.delays.path().join("metadata.json")
+    }
+
+    pub(crate) fn write_delays(&self, names: &[&str], delays: &[&[f64]]) {
+        let metadata: serde_json::Map<String, Value> =
+            names.iter().enumerate().map(|(idx, name)| ((*name).to_owned(), idx.into())).collect();
+        self.replace(&self.metadata(), &Value::Object(metadata).to_string());
+        self.write_matrix(delays);
+    }
+
+    pub(crate) fn write_matrix(&self, delays: &[&[f64]]) {
+        let mut text = String::new();
+        for row in delays {
+            let cells: Vec<String> = row.iter().map(ToString::to_string).collect();
+            writeln!(text, "{}", cells.join(" ")).unwrap();
+        }
+        self.replace(&self.matrix(), &text);
+    }
+
+    /// Replaces a file at once, as a careful operator does.
+    pub(crate) fn replace(&self, path: &std::path::Path, text: &str) {
+        let new = self.delays.path().join("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, path).unwrap();
+    }
+
+    pub(crate) fn start_scheduler(&mut self) {
+        let log = std::fs::File::create(self.log()).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_edge-scheduler"))
+            .arg("--kubeconfig")
+            .arg(self.cp.kubeconfig())
+            .arg("--delay-matrix")
+            .arg(self.matrix())
+            .arg("--metadata")
+            .arg(self.metadata())
+            .arg("-v=2")
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.scheduler = Some(child);
+    }
+
+    /// Ends the scheduler with SIGKILL.
+    pub(crate) fn kill_scheduler(&mut self) {
+        let mut child = self.scheduler.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.delays.path().join("scheduler.log")
+    }
+
+    pub(crate) fn create(&self, pod: &PodSpec) {
+        self.cp.client().create(PODS, &pod.json()).unwrap();
+    }
+
+    pub(crate) fn delete(&self, name: &str) {
+        self.cp.client().delete(&format!("{PODS}/{name}?gracePeriodSeconds=0")).unwrap();
+    }
+
+    pub(crate) fn pod(&self, name: &str) -> Value {
+        self.cp.client().get(&format!("{PODS}/{name}")).unwrap()
+    }
+
+    /// Waits until the pod is bound; its node.
+    pub(crate) fn node_of(&self, name: &str) -> String {
+        self.wait(&format!("{name} to be bound"), || {
+            self.pod(name)["spec"]["nodeName"].as_str().map(ToOwned::to_owned)
+        })
+    }
+
+    /// Waits until the scheduler has said why the pod waits, in words that `holds` accepts.
+    pub(crate) fn message_of(&self, name: &str, holds: impl Fn(&str) -> bool) -> String {
+        self.wait(&format!("a message of {name}"), || {
+            let pod = self.pod(name);
+            let conditions = pod["status"]["conditions"].as_array()?;
+            let scheduled = conditions.iter().find(|condition| condition["type"] == "PodScheduled")?;
+            let message = scheduled["message"].as_str().filter(|message| holds(message))?;
+            Some(message.to_owned())
+        })
+    }
+
+    /// The events of a pod with this reason, waiting until there is one.
+    pub(crate) fn events_of(&self, pod: &str, reason: &str) -> Vec<Value> {
+        let path = "/apis/events.k8s.io/v1/namespaces/default/events";
+        self.wait(&format!("an event {reason} of {pod}"), || {
+            let list = self.cp.client().get(path).unwrap();
+            let of_pod = |event: &&Value| event["regarding"]["name"] == pod && event["reason"] == reason;
+            let events: Vec<Value> = list["items"].as_array()?.iter().filter(of_pod).cloned().collect();
+            (!events.is_empty()).then_some(events)
+        })
+    }
+
+    /// Waits for `probe` to give a value; on time-out shows the scheduler's log.
+    pub(crate) fn wait<T>(&self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+        wait_for(what, DEADLINE, || Ok(probe())).unwrap_or_else(|error| {
+            let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+            panic!("{error}\n--- scheduler ---\n{log}");
+        })
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.scheduler.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Where pods of the default namespace are.
+pub(crate) const PODS: &str = "/api/v1/namespaces/default/pods";
+
+pub(crate) const LINE: [&str; 6] = ["cloud-1", "edge-1", "edge-2", "edge-3", "edge-4", "edge-5"];
+
+/// The cloud is 40 ms from every edge node; edge nodes are 10 ms a step from each other.
+pub(crate) fn line_delays() -> [&'static [f64]; 6] {
+    [
+        &[0.0, 40.0, 40.0, 40.0, 40.0, 40.0],
+        &[40.0, 0.0, 10.0, 20.0, 30.0, 40.0],
+        &[40.0, 10.0, 0.0, 10.0, 20.0, 30.0],
+        &[40.0, 20.0, 10.0, 0.0, 10.0, 20.0],
+        &[40.0, 30.0, 20.0, 10.0, 0.0, 10.0],
+        &[40.0, 40.0, 30.0, 20.0, 10.0, 0.0],
+    ]
+}
+
+// === impl PodSpec ===
+
+impl PodSpec {
+    /// A pod of 500 MiB for the profile `edge-scheduler`.
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            labels: json!({}),
+            annotations: json!({}),
+            scheduler: "edge-scheduler",
+            memory: "500Mi",
+            node: None,
+        }
+    }
+
+    /// The same with a delay label.
+    pub(crate) fn delay(mut self, anchor: &str, ms: &str) -> Self {
+        self.labels[format!("delay_{anchor}")] = ms.into();
+        self
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let requests = json!({"cpu": "100m", "memory": self.memory});
+        let container = json!({"name": "main", "image": "example.com/app:1", "resources": {"requests": requests}});
+        json!({
+            "metadata": {"name": self.name, "labels": self.labels, "annotations": self.annotations},
+            "spec": {"schedulerName": self.scheduler, "nodeName": self.node, "containers": [container]},
+        })
+    }
+}
