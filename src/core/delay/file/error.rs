@@ -135,12 +135,12 @@ pub enum Problem {
         name: String,
     },
     /// A value of a field that can't be used.
-    #[error("{object}: {field}: {problem}")]
+    #[error("{object}: {field} {problem}")]
     Field {
         /// The object, such as `node "edge-1"`.
         object: String,
         /// The field's path.
-        field: &'static str,
+        field: String,
         /// What is wrong and how to mend it.
         problem: String,
     },
@@ -179,7 +179,7 @@ impl FileError {
         Self { file, position: Some(Position { line, column }), problem }
     }
 
-    /// An error of serde_json, told as a problem unless the visitor left a better one.
+    /// An error of `serde_json`, told as a problem unless the visitor left a better one.
     pub(super) fn json(file: InputFile, error: &serde_json::Error, told: Option<Problem>) -> Self {
         let text = error.to_string();
         // The position is appended to the message; it is told once, in front.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{FileError, InputFile, Problem};
 use crate::model::{Bytes, MilliCpu, Node, NodeName, Quantity, Resources};
+use crate::wire::Problem as WireProblem;
 
 /// A node as the file has it. Further fields are ignored.
 #[derive(Deserialize)]
@@ -59,19 +60,20 @@ pub fn merge_nodes(files: impl IntoIterator<Item = Vec<Node>>) -> Result<Vec<Nod
 
 impl Entry {
     fn into_node(self) -> Result<Node, FileError> {
-        let problem = |field, problem: String| {
-            let object = format!("node {:?}", self.name);
+        let fault = |field: &str, problem: &WireProblem| {
+            let (object, field, problem) =
+                (format!("node {:?}", self.name), field.to_owned(), problem.to_string());
             FileError::whole(InputFile::Nodes, Problem::Field { object, field, problem })
         };
         if self.name.is_empty() {
-            return Err(problem("name", "is empty; give the node's name".to_owned()));
+            return Err(fault("name", &WireProblem::Missing));
         }
-        let memory = Quantity::parse(&self.allocatable_memory)
-            .map_err(|error| problem("allocatable_memory", error.to_string()))?
+        let text = &self.allocatable_memory;
+        let memory = Quantity::parse(text)
+            .map_err(|_| fault("allocatable_memory", &WireProblem::Quantity(text.clone())))?
             .value();
         if memory < 0 {
-            let text = format!("{:?} is negative; give an amount such as \"8Gi\"", self.allocatable_memory);
-            return Err(problem("allocatable_memory", text));
+            return Err(fault("allocatable_memory", &WireProblem::Negative(text.clone())));
         }
         let labels = self.cloud.then_some(("kubernetes.io/role", "cloud"));
         Ok(Node {

@@ -1,7 +1,9 @@
+use std::fmt::Write;
 use std::io::{self, BufReader, Read};
 
 use super::*;
-use crate::model::{Bytes, Delay};
+use crate::model::{Bytes, Delay, Node, Pod};
+use crate::placement::WorkloadRef;
 
 const NAMES: &str = r#"{"a": 0, "b": 1, "c": 2}"#;
 const MATRIX: &str = "0 1 2\n3 0 4\n5 6 0\n";
@@ -164,15 +166,15 @@ fn malformed_nodes_are_refused() {
     check_nodes("\"edge-1\"", "file:1:8: invalid type: string \"edge-1\", expected a sequence");
     check_nodes(
         r#"[{"name": "a", "allocatable_memory": "8GB"}]"#,
-        "file: node \"a\": allocatable_memory: \"8GB\" is no quantity: it must be a decimal number with a suffix such as m, k, Mi, Gi or e3",
+        "file: node \"a\": allocatable_memory is \"8GB\"; write a decimal number with a suffix such as m, k, Mi, Gi or e3",
     );
     check_nodes(
         r#"[{"name": "a", "allocatable_memory": "-1Gi"}]"#,
-        "file: node \"a\": allocatable_memory: \"-1Gi\" is negative; give an amount such as \"8Gi\"",
+        "file: node \"a\": allocatable_memory is \"-1Gi\"; an amount must be 0 or more",
     );
     check_nodes(
         r#"[{"name": "", "allocatable_memory": "1Gi"}]"#,
-        "file: node \"\": name: is empty; give the node's name",
+        "file: node \"\": name is missing; every object has it",
     );
     check_nodes(
         r#"[{"name": "a", "allocatable_memory": true}]"#,
@@ -182,6 +184,127 @@ fn malformed_nodes_are_refused() {
     check(
         merge_nodes([twice(), twice()]),
         r#"file: node "a" is there twice; names must be unique over all files"#,
+    );
+}
+
+const DEPLOYMENT: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+spec:
+  replicas: 2
+  template:
+    metadata:
+      labels: {app: web, delay_edge-1: \"25\"}
+    spec:
+      schedulerName: custom-scheduler
+      containers:
+      - name: web
+        image: web
+        resources: {requests: {memory: 6Gi}}
+";
+
+fn nodes(names: &[&str]) -> Vec<Node> {
+    names.iter().map(|name| Node::named(*name)).collect()
+}
+
+/// The pods of a file, as namespace, name and owner.
+#[track_caller]
+fn check_pods(text: &str, expected: &[&str]) {
+    let manifests = parse_pods(text).unwrap();
+    let pods = make_pods(&manifests.workloads, &nodes(&["n1", "n2"])).unwrap();
+    let owner = |pod: &Pod| pod.owner.as_ref().map(|owner| format!(" {} {}", owner.kind, owner.name));
+    let shown: Vec<String> =
+        pods.iter().map(|pod| format!("{}{}", pod.key, owner(pod).unwrap_or_default())).collect();
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn a_deployment_makes_pods_as_in_a_cluster() {
+    let manifests = parse_pods(DEPLOYMENT).unwrap();
+    let pods = make_pods(&manifests.workloads, &[]).unwrap();
+    let [pod, second] = pods.as_slice() else { panic!("two pods, not {}", pods.len()) };
+    assert_ne!((&pod.key, &pod.uid), (&second.key, &second.uid));
+    assert_eq!(pod.labels.get("delay_edge-1"), Some("25"));
+    assert_eq!(pod.requests.memory, Bytes(6 << 30));
+    assert_eq!(&*pod.scheduler_name, "custom-scheduler");
+    let workloads: Vec<String> = WorkloadRef::of_pod(pod).iter().map(ToString::to_string).collect();
+    let hash = pod.labels.get("pod-template-hash").unwrap();
+    assert_eq!(workloads, ["Deployment default/web".to_owned(), format!("ReplicaSet default/web-{hash}")]);
+    assert_eq!(pod.key.to_string(), format!("default/web-{hash}-0"));
+}
+
+#[test]
+fn every_kind_of_workload_makes_its_pods() {
+    let of = |kind: &str, fields: &str| {
+        format!("kind: {kind}\nmetadata: {{name: x, namespace: ns}}\nspec:\n  {fields}\n  template: {{}}\n")
+    };
+    check_pods(&of("StatefulSet", "replicas: 2"), &["ns/x-0 StatefulSet x", "ns/x-1 StatefulSet x"]);
+    check_pods(&of("ReplicaSet", "replicas: 1"), &["ns/x-0 ReplicaSet x"]);
+    check_pods(&of("ReplicaSet", "replicas: 0"), &[]);
+    check_pods(&of("DaemonSet", "replicas: 7"), &["ns/x-0 DaemonSet x", "ns/x-1 DaemonSet x"]);
+    check_pods(&of("Job", "parallelism: 2"), &["ns/x-0 Job x", "ns/x-1 Job x"]);
+    check_pods(&of("Job", "parallelism: 2\n  completions: 1"), &["ns/x-0 Job x"]);
+    check_pods("kind: Pod\nmetadata: {name: x}\n", &["default/x"]);
+    let list =
+        "kind: List\nitems:\n- kind: Pod\n  metadata: {name: x}\n- kind: Service\n  metadata: {name: y}\n";
+    check_pods(list, &["default/x"]);
+    assert_eq!(parse_pods(list).unwrap().ignored, ["Service default/y"]);
+}
+
+#[test]
+fn a_pod_of_a_daemon_set_fits_its_node_alone() {
+    let text = "kind: DaemonSet\nmetadata: {name: x}\nspec: {template: {}}\n";
+    let nodes = nodes(&["n1", "n2"]);
+    let pods = make_pods(&parse_pods(text).unwrap().workloads, &nodes).unwrap();
+    let admitted: Vec<Vec<bool>> =
+        pods.iter().map(|pod| nodes.iter().map(|node| pod.admits(node)).collect()).collect();
+    assert_eq!(admitted, [[true, false], [false, true]]);
+}
+
+#[test]
+fn many_documents_and_empty_ones_are_read() {
+    let manifests =
+        parse_pods(&format!("---\n# nothing\n---\n{DEPLOYMENT}---\nkind: Pod\nmetadata: {{name: x}}\n"));
+    assert_eq!(manifests.unwrap().workloads.len(), 2);
+}
+
+#[test]
+fn malformed_manifests_are_refused() {
+    let check_pods = |text: &str, expected: &str| check(parse_pods(text), expected);
+    check_pods("# nothing\n", "file: is empty; it should hold YAML manifests of Deployments");
+    check_pods("metadata: {name: x}\n", "file: object default/x: kind is missing; every object has it");
+    check_pods("kind: Pod\n", "file: Pod default/(unnamed): metadata.name is missing; every object has it");
+    check_pods(
+        "kind: Deployment\nmetadata: {name: x}\n",
+        "file: Deployment default/x: spec.template is missing; every object has it",
+    );
+    check_pods(
+        &DEPLOYMENT.replace("replicas: 2", "replicas: 1000000000"),
+        "file: Deployment default/web: spec.replicas is 1000000000; it must be from 0 to 100000",
+    );
+    check_pods(
+        &DEPLOYMENT.replace("replicas: 2", "replicas: two"),
+        "file:6:13: spec.replicas: invalid type: string \"two\", expected i64",
+    );
+    check_pods(
+        "kind: List\nitems:\n- {kind: Pod, metadata: {name: x, labels: {delay_a: 25}}}\n",
+        "file: item 1 of the List: invalid type: integer `25`, expected a string; write it in quotes",
+    );
+    check_pods(
+        &DEPLOYMENT.replace("6Gi", "6GB"),
+        "file: Deployment default/web: spec.template.spec.containers[0].resources.requests.memory is \"6GB\"; write a decimal number with a suffix such as m, k, Mi, Gi or e3",
+    );
+    check_pods(
+        "kind: Pod\nmetadata: {name: x\n",
+        "file:3:1: did not find expected ',' or '}', while parsing a flow mapping at line 2 column 11",
+    );
+    check_pods("kind: []\n", "file:1:7: kind: invalid type: sequence, expected a string");
+    let twice = parse_pods(&format!("{DEPLOYMENT}---\n{DEPLOYMENT}")).unwrap();
+    check(
+        make_pods(&twice.workloads, &[]),
+        "file: Deployment default/web is there twice; names must be unique over all files",
     );
 }
 
@@ -210,18 +333,20 @@ fn rows_equal_those_of_a_naive_reading() {
             for cell in row {
                 let millis = f64::from(*cell) / 1000.0;
                 match random.below(3) {
-                    0 => text += &format!("{millis} "),
-                    1 => text += &format!("{millis:.3}\t"),
-                    _ => text += &format!("{millis:.18e}  "),
+                    0 => write!(text, "{millis} "),
+                    1 => write!(text, "{millis:.3}\t"),
+                    _ => write!(text, "{millis:.18e}  "),
                 }
+                .unwrap();
             }
             text.push('\n');
         }
         let wanted: Vec<usize> = (0..size).filter(|_| random.below(2) == 0).collect();
         let rows = MatrixRows::read(text.as_bytes(), &wanted).unwrap();
         assert_eq!(rows.size(), size);
-        for i in 0..size {
-            let naive: Vec<u32> = (0..size).map(|j| micros[i][j].max(micros[j][i])).collect();
+        for (i, row) in micros.iter().enumerate() {
+            let naive: Vec<u32> =
+                row.iter().zip(&micros).map(|(there, back)| (*there).max(back[i])).collect();
             let read = rows.row(i).map(|row| row.iter().map(|delay| delay.as_micros()).collect::<Vec<_>>());
             assert_eq!(read, wanted.contains(&i).then_some(naive), "row {i} of\n{text}");
         }
