@@ -11,6 +11,8 @@ mod defect;
 mod event;
 mod flight;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};

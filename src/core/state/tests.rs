@@ -1,0 +1,268 @@
+//! Scenarios: events in, actions out, under a clock that the test sets.
+
+use std::time::Duration;
+
+use super::*;
+use crate::model::{Bytes, MilliCpu, Node, Resources};
+
+/// A state with two nodes of 4 GiB, and its clock.
+struct Bench {
+    state: State,
+    now: Time,
+}
+
+fn node(name: &str) -> Node {
+    let allocatable = Resources { cpu: MilliCpu(4000), memory: Bytes(4 << 30), ..Resources::default() };
+    Node { allocatable, allowed_pods: 110, ..Node::named(name) }
+}
+
+fn pod(name: &str, gib: i64) -> Pod {
+    let requests = Resources { memory: Bytes(gib << 30), ..Resources::default() };
+    Pod { requests, ..Pod::pending("default", name) }
+}
+
+fn bound(pod: &Pod, node: &str) -> Pod {
+    Pod { node: Some(node.into()), ..pod.clone() }
+}
+
+// === impl Bench ===
+
+impl Bench {
+    fn new() -> Self {
+        let profile = Profile::known("edge-scheduler").unwrap();
+        let mut bench = Self { state: State::new(Config::new(vec![profile])), now: Time::ZERO };
+        bench.apply(Event::Nodes(Change::Reset(vec![node("a"), node("b")])));
+        bench.apply(Event::Pods(Change::Reset(Vec::new())));
+        bench
+    }
+
+    fn apply(&mut self, event: Event) {
+        self.state.apply(event, self.now);
+    }
+
+    fn put(&mut self, pod: &Pod) {
+        self.apply(Event::Pods(Change::Put(Box::new(pod.clone()))));
+    }
+
+    fn gone(&mut self, pod: &Pod) {
+        self.apply(Event::Pods(Change::Gone(Box::new(pod.clone()))));
+    }
+
+    fn bind(&mut self, pod: &Pod, outcome: BindOutcome) {
+        self.apply(Event::Bind(PodRef::of(pod), outcome));
+    }
+
+    fn read(&mut self, pod: &Pod, outcome: ReadOutcome) {
+        self.apply(Event::Read(PodRef::of(pod), outcome));
+    }
+
+    fn wait(&mut self, seconds: u64) {
+        self.now = self.now + Duration::from_secs(seconds);
+    }
+
+    /// All that is to be done now, a line each.
+    fn actions(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(action) = self.state.next(self.now) {
+            lines.push(match action {
+                Action::Bind(binding) => format!("bind {} to {}", binding.pod.key.name, binding.node),
+                Action::Read(pod) => format!("read {}", pod.key.name),
+                Action::Report(report) => format!("{}: {}", report.pod.key.name, report.message),
+                Action::Announce(it) => format!("announce {} on {}", it.pod.key.name, it.node),
+                Action::UseDelays(nodes) => format!("use delays of {nodes:?}"),
+            });
+        }
+        lines
+    }
+
+    #[track_caller]
+    fn expect(&mut self, expected: &[&str]) {
+        assert_eq!(self.actions(), expected);
+    }
+
+    /// Binds the pod and tells on which node.
+    #[track_caller]
+    fn bind_somewhere(&mut self, pod: &Pod) -> String {
+        self.put(pod);
+        let actions = self.actions();
+        let prefix = format!("bind {} to ", pod.key.name);
+        actions[0].strip_prefix(&prefix).unwrap_or_else(|| panic!("{actions:?}")).to_owned()
+    }
+}
+
+#[test]
+fn nothing_is_decided_before_both_watches_have_delivered() {
+    let mut state = State::new(Config::new(vec![Profile::known("edge-scheduler").unwrap()]));
+    state.apply(Event::Pods(Change::Reset(vec![pod("web", 1)])), Time::ZERO);
+    assert_eq!(state.next(Time::ZERO), None);
+    state.apply(Event::Nodes(Change::Reset(vec![node("a")])), Time::ZERO);
+    assert!(matches!(state.next(Time::ZERO), Some(Action::Bind(_))));
+}
+
+#[test]
+fn an_assumed_pod_takes_up_room_at_once() {
+    let mut bench = Bench::new();
+    let first = bench.bind_somewhere(&pod("one", 3));
+    let second = bench.bind_somewhere(&pod("two", 3));
+    assert_ne!(first, second);
+    bench.put(&pod("three", 3));
+    bench.expect(&["three: 0/2 nodes are available: 2 Insufficient memory."]);
+}
+
+#[test]
+fn a_pod_is_woken_by_what_cures_it_alone() {
+    let mut bench = Bench::new();
+    let (one, two) = (pod("one", 3), pod("two", 3));
+    let node = bench.bind_somewhere(&one);
+    bench.bind_somewhere(&two);
+    bench.put(&pod("three", 3));
+    bench.actions();
+    bench.bind(&one, BindOutcome::Bound);
+    bench.put(&bound(&one, &node));
+    bench.expect(&[&format!("announce one on {node}")]);
+    bench.gone(&bound(&one, &node));
+    bench.expect(&[&format!("bind three to {node}")]);
+}
+
+#[test]
+fn a_pod_that_never_fits_is_reported_once_and_tried_again_after_five_minutes() {
+    let mut bench = Bench::new();
+    bench.put(&pod("huge", 100));
+    let line = "huge: 0/2 nodes are available: 2 Insufficient memory.";
+    bench.expect(&[line]);
+    bench.wait(299);
+    bench.expect(&[]);
+    bench.wait(31);
+    bench.expect(&[line]);
+}
+
+#[test]
+fn a_refused_binding_gives_the_room_back_and_is_tried_again_after_backoff() {
+    let mut bench = Bench::new();
+    let web = pod("web", 4);
+    bench.bind_somewhere(&web);
+    bench.bind(&web, BindOutcome::Refused("forbidden".to_owned()));
+    bench.expect(&["web: forbidden"]);
+    assert!(bench.state.snapshot.nodes.iter().all(|node| node.usage.pods == 0));
+    bench.wait(1);
+    assert!(bench.actions()[0].starts_with("bind web"));
+}
+
+#[test]
+fn an_unknown_outcome_keeps_the_room_until_the_pod_was_read() {
+    let mut bench = Bench::new();
+    let web = pod("web", 4);
+    let node = bench.bind_somewhere(&web);
+    bench.bind(&web, BindOutcome::Unknown("timed out".to_owned()));
+    bench.expect(&["read web"]);
+    bench.read(&web, ReadOutcome::Failed);
+    bench.expect(&[]);
+    bench.wait(1);
+    bench.expect(&["read web"]);
+    // Not bound, but the request may still arrive: the same binding is written again.
+    bench.read(&web, ReadOutcome::Found(Box::new(web.clone())));
+    bench.wait(10);
+    bench.expect(&[&format!("bind web to {node}")]);
+    bench.bind(&web, BindOutcome::Conflict);
+    bench.expect(&["read web"]);
+    bench.read(&web, ReadOutcome::Found(Box::new(bound(&web, &node))));
+    bench.expect(&[&format!("announce web on {node}")]);
+    assert_eq!(bench.state.in_flight(), 0);
+}
+
+#[test]
+fn a_pod_deleted_while_it_is_bound_leaves_nothing_behind() {
+    let mut bench = Bench::new();
+    let web = pod("web", 4);
+    bench.bind_somewhere(&web);
+    bench.gone(&web);
+    bench.bind(&web, BindOutcome::Gone);
+    bench.expect(&[]);
+    assert!(bench.state.snapshot.nodes.iter().all(|node| node.usage.pods == 0));
+    // A late word of it changes nothing.
+    bench.put(&web);
+    bench.expect(&[]);
+}
+
+#[test]
+fn a_new_pod_of_the_same_name_is_another_pod() {
+    let mut bench = Bench::new();
+    let old = pod("web", 4);
+    bench.bind_somewhere(&old);
+    let new = Pod { uid: "second".into(), ..pod("web", 4) };
+    bench.put(&new);
+    let actions = bench.actions();
+    assert!(actions[0].starts_with("bind web"), "{actions:?}");
+    bench.bind(&old, BindOutcome::Conflict);
+    bench.expect(&["read web"]);
+    bench.read(&old, ReadOutcome::Found(Box::new(new.clone())));
+    bench.expect(&[]);
+    let pods: i64 = bench.state.snapshot.nodes.iter().map(|node| node.usage.pods).sum();
+    assert_eq!(pods, 1);
+}
+
+#[test]
+fn what_a_new_list_does_not_have_is_gone() {
+    let mut bench = Bench::new();
+    let (placed, waiting) = (bound(&pod("placed", 4), "a"), pod("waiting", 100));
+    bench.put(&placed);
+    bench.put(&waiting);
+    bench.actions();
+    bench.apply(Event::Pods(Change::Reset(Vec::new())));
+    assert_eq!(bench.state.queue.len(), QueueLen::default());
+    assert!(bench.state.snapshot.nodes.iter().all(|node| node.usage.pods == 0));
+    bench.apply(Event::Nodes(Change::Reset(vec![node("b")])));
+    assert_eq!(bench.state.snapshot.nodes.len(), 1);
+}
+
+#[test]
+fn a_gated_pod_is_not_tried_until_its_gates_are_gone() {
+    let mut bench = Bench::new();
+    let gated = Pod { gates: ["example.com/wait".into()].into(), ..pod("web", 1) };
+    bench.put(&gated);
+    bench.expect(&[]);
+    assert_eq!(bench.state.queue.len().gated, 1);
+    bench.put(&pod("web", 1));
+    assert!(bench.actions()[0].starts_with("bind web"));
+}
+
+#[test]
+fn higher_priority_goes_first_and_then_who_waits_longest() {
+    let mut bench = Bench::new();
+    let names = ["low", "early", "late"];
+    for (name, priority) in names.into_iter().zip([-1, 5, 5]) {
+        bench.put(&Pod { priority, ..pod(name, 0) });
+        bench.wait(1);
+    }
+    let order: Vec<String> = bench.actions();
+    let order: Vec<&str> = order.iter().map(|line| line.split(' ').nth(1).unwrap()).collect();
+    assert_eq!(order, ["early", "late", "low"]);
+}
+
+#[test]
+fn no_more_bindings_are_on_their_way_than_allowed() {
+    let mut bench = Bench::new();
+    bench.state.config.max_in_flight = 2;
+    let pods = ["one", "two", "three"].map(|name| pod(name, 0));
+    for pod in &pods {
+        bench.put(pod);
+    }
+    assert_eq!(bench.actions().len(), 2);
+    bench.bind(&pods[0], BindOutcome::Bound);
+    assert_eq!(bench.actions().len(), 2, "an announcement and the third binding");
+}
+
+#[test]
+fn delays_are_asked_for_once_and_given_up_when_nobody_uses_them() {
+    let mut bench = Bench::new();
+    let near = Pod { labels: [("delay_a", "5")].into_iter().collect(), ..pod("web", 0) };
+    bench.put(&near);
+    bench.expect(&["use delays of [NodeName(\"a\")]"]);
+    bench.apply(Event::Delays(vec![DelayRow { from: "a".into(), to: Vec::new() }]));
+    bench.expect(&["bind web to a"]);
+    bench.bind(&near, BindOutcome::Bound);
+    bench.gone(&near);
+    bench.actions();
+    bench.wait(301);
+    bench.expect(&["use delays of []"]);
+}
