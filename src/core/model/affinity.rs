@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(term: NodeSelectorTerm, expected: bool) {
+    fn check(term: &NodeSelectorTerm, expected: bool) {
         assert_eq!(term.matches(&node()), expected, "{term:?}");
     }
 
@@ -200,48 +200,48 @@ mod tests {
 
     #[test]
     fn every_operator_compares_with_the_label() {
-        check(on_label("zone", RequirementOp::In, &["west", "east"]), true);
-        check(on_label("zone", RequirementOp::In, &["west"]), false);
-        check(on_label("empty", RequirementOp::In, &[""]), true);
-        check(on_label("none", RequirementOp::In, &[""]), false);
-        check(on_label("zone", RequirementOp::NotIn, &["west"]), true);
-        check(on_label("zone", RequirementOp::NotIn, &["east"]), false);
-        check(on_label("none", RequirementOp::NotIn, &["east"]), true);
-        check(on_label("zone", RequirementOp::Exists, &[]), true);
-        check(on_label("none", RequirementOp::Exists, &[]), false);
-        check(on_label("zone", RequirementOp::DoesNotExist, &[]), false);
-        check(on_label("none", RequirementOp::DoesNotExist, &[]), true);
-        check(on_label("cores", RequirementOp::Gt, &["15"]), true);
-        check(on_label("cores", RequirementOp::Gt, &["16"]), false);
-        check(on_label("cores", RequirementOp::Lt, &["17"]), true);
-        check(on_label("cores", RequirementOp::Lt, &["16"]), false);
-        check(on_label("text", RequirementOp::Gt, &["1"]), false);
-        check(on_label("none", RequirementOp::Lt, &["1"]), false);
+        check(&on_label("zone", RequirementOp::In, &["west", "east"]), true);
+        check(&on_label("zone", RequirementOp::In, &["west"]), false);
+        check(&on_label("empty", RequirementOp::In, &[""]), true);
+        check(&on_label("none", RequirementOp::In, &[""]), false);
+        check(&on_label("zone", RequirementOp::NotIn, &["west"]), true);
+        check(&on_label("zone", RequirementOp::NotIn, &["east"]), false);
+        check(&on_label("none", RequirementOp::NotIn, &["east"]), true);
+        check(&on_label("zone", RequirementOp::Exists, &[]), true);
+        check(&on_label("none", RequirementOp::Exists, &[]), false);
+        check(&on_label("zone", RequirementOp::DoesNotExist, &[]), false);
+        check(&on_label("none", RequirementOp::DoesNotExist, &[]), true);
+        check(&on_label("cores", RequirementOp::Gt, &["15"]), true);
+        check(&on_label("cores", RequirementOp::Gt, &["16"]), false);
+        check(&on_label("cores", RequirementOp::Lt, &["17"]), true);
+        check(&on_label("cores", RequirementOp::Lt, &["16"]), false);
+        check(&on_label("text", RequirementOp::Gt, &["1"]), false);
+        check(&on_label("none", RequirementOp::Lt, &["1"]), false);
     }
 
     #[test]
     fn a_requirement_that_can_not_be_parsed_never_matches() {
-        check(on_label("none", RequirementOp::NotIn, &[]), false);
-        check(on_label("none", RequirementOp::NotIn, &["no label value"]), false);
-        check(on_label("zone", RequirementOp::Exists, &["east"]), false);
-        check(on_label("none", RequirementOp::DoesNotExist, &["east"]), false);
-        check(on_label("cores", RequirementOp::Gt, &["few"]), false);
-        check(on_label("cores", RequirementOp::Gt, &["1", "2"]), false);
+        check(&on_label("none", RequirementOp::NotIn, &[]), false);
+        check(&on_label("none", RequirementOp::NotIn, &["no label value"]), false);
+        check(&on_label("zone", RequirementOp::Exists, &["east"]), false);
+        check(&on_label("none", RequirementOp::DoesNotExist, &["east"]), false);
+        check(&on_label("cores", RequirementOp::Gt, &["few"]), false);
+        check(&on_label("cores", RequirementOp::Gt, &["1", "2"]), false);
         // A value may not begin with a sign, so there is no comparing with a negative number.
-        check(on_label("cores", RequirementOp::Gt, &["-1"]), false);
-        check(on_field("metadata.name", RequirementOp::In, &["n1", "n2"]), false);
-        check(on_field("metadata.name", RequirementOp::NotIn, &["n2", "n3"]), false);
-        check(on_field("metadata.name", RequirementOp::Exists, &[]), false);
+        check(&on_label("cores", RequirementOp::Gt, &["-1"]), false);
+        check(&on_field("metadata.name", RequirementOp::In, &["n1", "n2"]), false);
+        check(&on_field("metadata.name", RequirementOp::NotIn, &["n2", "n3"]), false);
+        check(&on_field("metadata.name", RequirementOp::Exists, &[]), false);
     }
 
     #[test]
     fn the_name_of_the_node_is_a_field() {
-        check(on_field("metadata.name", RequirementOp::In, &["n1"]), true);
-        check(on_field("metadata.name", RequirementOp::In, &["n2"]), false);
-        check(on_field("metadata.name", RequirementOp::NotIn, &["n2"]), true);
-        check(on_field("metadata.name", RequirementOp::NotIn, &["n1"]), false);
-        check(on_field("metadata.namespace", RequirementOp::NotIn, &["n1"]), true);
-        check(on_field("metadata.namespace", RequirementOp::In, &["n1"]), false);
+        check(&on_field("metadata.name", RequirementOp::In, &["n1"]), true);
+        check(&on_field("metadata.name", RequirementOp::In, &["n2"]), false);
+        check(&on_field("metadata.name", RequirementOp::NotIn, &["n2"]), true);
+        check(&on_field("metadata.name", RequirementOp::NotIn, &["n1"]), false);
+        check(&on_field("metadata.namespace", RequirementOp::NotIn, &["n1"]), true);
+        check(&on_field("metadata.namespace", RequirementOp::In, &["n1"]), false);
     }
 
     #[test]
@@ -252,9 +252,9 @@ mod tests {
         let both =
             NodeSelectorTerm { expressions: [zone.clone(), cores].into(), fields: [name.clone()].into() };
         let one = NodeSelectorTerm { expressions: [zone].into(), fields: [name].into() };
-        check(both.clone(), false);
-        check(one.clone(), true);
-        check(NodeSelectorTerm::default(), false);
+        check(&both, false);
+        check(&one, true);
+        check(&NodeSelectorTerm::default(), false);
         let selector = NodeSelector { terms: [NodeSelectorTerm::default(), both, one].into() };
         assert!(selector.matches(&node()));
         assert!(!NodeSelector::default().matches(&node()));

@@ -166,9 +166,14 @@ impl Pod {
         self.tolerations.iter().any(|toleration| toleration.tolerates(taint))
     }
 
+    /// Whether a node has every label of the pod's node selector.
+    pub fn selects(&self, node: &super::Node) -> bool {
+        self.node_selector.iter().all(|(key, value)| node.labels.shared(key) == Some(value))
+    }
+
     /// Whether a node matches the pod's own node selector and required node affinity.
     pub fn admits(&self, node: &super::Node) -> bool {
-        self.node_selector.iter().all(|(key, value)| node.labels.shared(key) == Some(value))
+        self.selects(node)
             && self.node_affinity.required.as_ref().is_none_or(|required| required.matches(node))
     }
 }

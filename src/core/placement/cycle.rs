@@ -1,8 +1,10 @@
 //! One scheduling cycle (upstream: `pkg/scheduler/schedule_one.go`).
 
+use std::collections::BTreeSet;
+
 use super::{
-    Cycle, Diagnosis, Enabled, FitError, NodeFilter, NodeScorer, NodeSlot, NodeView, PreFilter, PreScore,
-    Profile, Rejection, Snapshot, Verdict,
+    Cycle, Diagnosis, Enabled, FitError, MAX_NODE_SCORE, NodeFilter, NodeScorer, NodeSlot, NodeView,
+    PluginSet, PreFilter, PreScore, Profile, Reason, Rejection, Resolvable, Snapshot, Verdict,
 };
 use crate::model::{NodeName, Pod};
 
@@ -35,7 +37,12 @@ pub struct Placement {
 ///
 /// Every node is looked at, none is sampled. Equal scores are decided by the pod's UID, which spreads
 /// pods as upstream's random choice does but gives the same answer for the same input.
+///
+/// Where there is no node at all no plugin is asked, as upstream, and so none is blamed.
 pub fn place(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Decision {
+    if snapshot.nodes.is_empty() {
+        return Decision::Reject(Box::new(FitError { num_nodes: 0, diagnosis: Diagnosis::default() }));
+    }
     let cycle = Cycle { pod, snapshot };
     let filters = match prepare(cycle, profile) {
         Prepared::Filters(filters) => filters,
@@ -51,11 +58,21 @@ pub fn place(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Decision {
 }
 
 /// The checks of all plugins that have something to check for the pod.
+#[derive(Default)]
 struct Filters<'a> {
     checks: Vec<(usize, Box<dyn NodeFilter + 'a>)>,
-    only: Option<Vec<NodeSlot>>,
-    /// Plugins that narrowed the nodes, by name for the message.
-    narrowed_by: Vec<(usize, &'static str)>,
+    narrowed: Option<Narrowed>,
+}
+
+/// The only nodes that are looked at.
+#[derive(Default)]
+struct Narrowed {
+    /// Their names; some may be of no node.
+    names: BTreeSet<NodeName>,
+    /// The plugins that named them, by their place in the registry.
+    by: PluginSet,
+    /// The names of those plugins, sorted for the message.
+    plugins: BTreeSet<&'static str>,
 }
 
 enum Prepared<'a> {
@@ -64,42 +81,66 @@ enum Prepared<'a> {
     AwaitDelays(Vec<NodeName>),
 }
 
-/// PreFilter.
+/// PreFilter (upstream: `frameworkImpl.RunPreFilterPlugins`).
+///
+/// A rejection that preemption can't cure ends it. After one that it may cure the other plugins are
+/// still asked, because one of them may know that it can't; of several such the last is reported.
 fn prepare<'a>(cycle: Cycle<'a>, profile: &'a Profile) -> Prepared<'a> {
-    let mut filters =
-        Filters { checks: Vec::with_capacity(profile.plugins.len()), only: None, narrowed_by: Vec::new() };
+    let mut filters = Filters::default();
     let mut awaited = Vec::new();
+    let mut rejected = None;
     for Enabled { idx, plugin, weight: _ } in &profile.plugins {
         match plugin.pre_filter(cycle) {
             PreFilter::Skip => (),
             PreFilter::Check(check) => filters.checks.push((*idx, check)),
             PreFilter::Narrow(names, check) => {
-                filters.narrow(cycle.snapshot, &names);
-                filters.narrowed_by.push((*idx, plugin.name()));
                 filters.checks.push((*idx, check));
+                let narrowed = filters.narrow(*idx, plugin.name(), names);
+                if narrowed.names.is_empty() {
+                    return Prepared::Rejected(reject_pod(cycle, narrowed.by, narrowed.rejection()));
+                }
             }
-            PreFilter::Reject(rejection) => return Prepared::Rejected(reject_pod(cycle, *idx, rejection)),
+            PreFilter::Reject(rejection) => match rejection.resolvable {
+                Resolvable::No => {
+                    return Prepared::Rejected(reject_pod(cycle, PluginSet::of(*idx), rejection));
+                }
+                Resolvable::ByPreemption => rejected = Some((*idx, rejection)),
+            },
             PreFilter::AwaitDelays(nodes) => awaited.extend(nodes),
         }
     }
-    if awaited.is_empty() { Prepared::Filters(filters) } else { Prepared::AwaitDelays(awaited) }
+    match rejected {
+        _ if !awaited.is_empty() => Prepared::AwaitDelays(awaited),
+        None => Prepared::Filters(filters),
+        Some((idx, rejection)) => {
+            let mut plugins = filters.narrowed.map(|narrowed| narrowed.by).unwrap_or_default();
+            plugins.insert(idx);
+            Prepared::Rejected(reject_pod(cycle, plugins, rejection))
+        }
+    }
 }
 
-fn reject_pod(cycle: Cycle<'_>, idx: usize, rejection: Rejection) -> Box<FitError> {
-    let mut diagnosis = Diagnosis { pre_filter: Some(rejection), ..Diagnosis::default() };
-    diagnosis.plugins.insert(idx);
+fn reject_pod(cycle: Cycle<'_>, plugins: PluginSet, rejection: Rejection) -> Box<FitError> {
+    let diagnosis = Diagnosis { pre_filter: Some(rejection), plugins, ..Diagnosis::default() };
     Box::new(FitError { num_nodes: cycle.snapshot.nodes.len(), diagnosis })
 }
 
 // === impl Filters ===
 
 impl Filters<'_> {
-    fn narrow(&mut self, snapshot: &Snapshot, names: &[NodeName]) {
-        let slots = names.iter().filter_map(|name| Some(snapshot.nodes.find(name.as_str())?.slot));
-        self.only = Some(match self.only.take() {
-            None => slots.collect(),
-            Some(only) => slots.filter(|slot| only.contains(slot)).collect(),
-        });
+    fn narrow(&mut self, idx: usize, plugin: &'static str, names: Vec<NodeName>) -> &Narrowed {
+        let names = names.into_iter();
+        let names = match self.narrowed.take() {
+            None => Narrowed { names: names.collect(), ..Narrowed::default() },
+            Some(narrowed) => {
+                let names = names.filter(|name| narrowed.names.contains(name)).collect();
+                Narrowed { names, ..narrowed }
+            }
+        };
+        let narrowed = self.narrowed.insert(names);
+        narrowed.by.insert(idx);
+        narrowed.plugins.insert(plugin);
+        narrowed
     }
 
     fn judge(&self, node: NodeView<'_>) -> Result<(), (usize, Rejection)> {
@@ -110,16 +151,28 @@ impl Filters<'_> {
         }
         Ok(())
     }
+}
 
-    /// What upstream says of nodes that PreFilter left out.
-    fn note_left_out(&self, left_out: usize, diagnosis: &mut Diagnosis) {
-        let mut names: Vec<&str> = self.narrowed_by.iter().map(|(_, name)| *name).collect();
-        names.sort_unstable();
-        for (idx, _) in &self.narrowed_by {
-            diagnosis.plugins.insert(*idx);
-        }
-        let text = format!("node(s) didn't satisfy plugin(s) [{}]", names.join(" "));
-        diagnosis.left_out = Some((Rejection::unresolvable(super::Reason::said(text)), left_out));
+// === impl Narrowed ===
+
+impl Narrowed {
+    /// What is said of the pod where no name is left.
+    fn rejection(&self) -> Rejection {
+        let text = match self.plugins.first() {
+            Some(plugin) if self.plugins.len() == 1 => format!("node(s) didn't satisfy plugin {plugin}"),
+            _ => format!("node(s) didn't satisfy plugin(s) [{}] simultaneously", self.plugin_list()),
+        };
+        Rejection::unresolvable(Reason::said(text))
+    }
+
+    /// What is said of each node that is not looked at.
+    fn left_out(&self) -> Rejection {
+        let text = format!("node(s) didn't satisfy plugin(s) [{}]", self.plugin_list());
+        Rejection::unresolvable(Reason::said(text))
+    }
+
+    fn plugin_list(&self) -> String {
+        self.plugins.iter().copied().collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -133,11 +186,13 @@ fn find_feasible(snapshot: &Snapshot, filters: &Filters<'_>, diagnosis: &mut Dia
             diagnosis.note(node.slot, rejection);
         }
     };
-    match &filters.only {
+    match &filters.narrowed {
         None => snapshot.nodes.iter().for_each(judge),
-        Some(only) => {
-            only.iter().filter_map(|slot| snapshot.nodes.get(*slot)).for_each(&mut judge);
-            filters.note_left_out(snapshot.nodes.len() - only.len(), diagnosis);
+        Some(narrowed) => {
+            let named = narrowed.names.iter().filter_map(|name| snapshot.nodes.find(name.as_str()));
+            let looked_at = named.map(&mut judge).count();
+            diagnosis.plugins = diagnosis.plugins.union(narrowed.by);
+            diagnosis.left_out = Some((narrowed.left_out(), snapshot.nodes.len() - looked_at));
         }
     }
     feasible
@@ -146,8 +201,10 @@ fn find_feasible(snapshot: &Snapshot, filters: &Filters<'_>, diagnosis: &mut Dia
 /// PreScore, Score and NormalizeScore, and the choice among the best. A single feasible node is not
 /// scored, as upstream.
 fn select<'a>(cycle: Cycle<'a>, profile: &'a Profile, feasible: &[NodeSlot]) -> Option<NodeView<'a>> {
-    if let [only] = feasible {
-        return cycle.snapshot.nodes.get(*only);
+    match feasible {
+        [] => return None,
+        [only] => return cycle.snapshot.nodes.get(*only),
+        [..] => (),
     }
     let mut totals = vec![0_i64; feasible.len()];
     let mut scores = vec![0_i64; feasible.len()];
@@ -169,6 +226,7 @@ fn score_all(snapshot: &Snapshot, scorer: &dyn NodeScorer, feasible: &[NodeSlot]
         *score = snapshot.nodes.get(*slot).map_or(0, |node| scorer.score(node));
     }
     scorer.normalize(scores);
+    debug_assert!(scores.iter().all(|score| (0..=MAX_NODE_SCORE).contains(score)), "{scores:?}");
 }
 
 /// Reserve.
@@ -182,3 +240,6 @@ fn placement(cycle: Cycle<'_>, profile: &Profile, node: NodeView<'_>, feasible: 
 fn hash(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
+
+#[cfg(test)]
+mod tests;

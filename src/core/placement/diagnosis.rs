@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::{NodeSlot, PluginSet, Rejection};
+use super::{NodeSlot, PluginSet, Reason, Rejection};
 
 /// What was found about a pod that fits nowhere.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Diagnosis {
     pub left_out: Option<(Rejection, usize)>,
     /// The plugins that rejected.
     pub plugins: PluginSet,
+    /// What PostFilter says, where it ran: why preemption doesn't help either.
+    pub post_filter: Option<Reason>,
 }
 
 /// A pod fits nowhere.
@@ -73,11 +75,90 @@ impl fmt::Display for FitError {
             return f.write_str("no nodes available to schedule pods");
         }
         write!(f, "0/{} nodes are available:", self.num_nodes)?;
-        if let Some(rejection) = &self.diagnosis.pre_filter {
-            let reasons: Vec<&str> = rejection.reasons().map(super::Reason::as_str).collect();
-            return write!(f, " {}.", reasons.join(", "));
+        // A rejection before Filter is that of every node, so the nodes are not counted beside it.
+        let found = match &self.diagnosis.pre_filter {
+            Some(rejection) => rejection.reasons().map(ToString::to_string).collect(),
+            None => self.diagnosis.histogram(),
+        };
+        if !found.is_empty() {
+            write!(f, " {}.", found.join(", "))?;
         }
-        let histogram = self.diagnosis.histogram();
-        if histogram.is_empty() { Ok(()) } else { write!(f, " {}.", histogram.join(", ")) }
+        match &self.diagnosis.post_filter {
+            Some(said) => write!(f, " {said}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejection(reasons: &[&'static str]) -> Rejection {
+        let [reason, more @ ..] = reasons else { panic!("a rejection has a reason") };
+        let more = more.iter().map(|reason| Reason::from(*reason)).collect();
+        Rejection { more, ..Rejection::unschedulable(*reason) }
+    }
+
+    #[track_caller]
+    fn check(diagnosis: Diagnosis, num_nodes: usize, expected: &str) {
+        assert_eq!(FitError { num_nodes, diagnosis }.to_string(), expected);
+    }
+
+    fn noted(rejections: &[&[&'static str]]) -> Diagnosis {
+        let mut diagnosis = Diagnosis::default();
+        for (slot, reasons) in (0..).map(NodeSlot).zip(rejections) {
+            diagnosis.note(slot, rejection(reasons));
+        }
+        diagnosis
+    }
+
+    #[test]
+    fn reasons_are_counted_over_the_nodes_and_sorted_as_text() {
+        check(noted(&[&["Insufficient cpu"][..]; 3]), 3, "0/3 nodes are available: 3 Insufficient cpu.");
+        let mut rejections = vec![&["Insufficient memory"][..]; 10];
+        rejections.extend([&["b"][..], &["a"], &["a"], &["b"]]);
+        check(noted(&rejections), 14, "0/14 nodes are available: 10 Insufficient memory, 2 a, 2 b.");
+    }
+
+    #[test]
+    fn a_node_with_two_reasons_counts_for_both() {
+        check(
+            noted(&[&["Too many pods", "Insufficient cpu"], &["Insufficient cpu"]]),
+            2,
+            "0/2 nodes are available: 1 Too many pods, 2 Insufficient cpu.",
+        );
+    }
+
+    #[test]
+    fn nodes_left_out_count_too() {
+        let left_out = Some((rejection(&["other"]), 3));
+        let diagnosis = Diagnosis { left_out, ..noted(&[&["other"], &["mine"]]) };
+        check(diagnosis, 5, "0/5 nodes are available: 1 mine, 4 other.");
+        let left_out = Some((rejection(&["other"]), 0));
+        check(Diagnosis { left_out, ..noted(&[&["mine"]]) }, 1, "0/1 nodes are available: 1 mine.");
+    }
+
+    #[test]
+    fn a_rejection_before_filter_stands_alone() {
+        let pre_filter = Some(rejection(&["first", "second"]));
+        let diagnosis = Diagnosis { pre_filter, ..noted(&[&["mine"]]) };
+        check(diagnosis, 4, "0/4 nodes are available: first, second.");
+    }
+
+    #[test]
+    fn what_post_filter_says_comes_last() {
+        let post_filter = Some(Reason::from("preemption: no."));
+        let diagnosis = Diagnosis { post_filter: post_filter.clone(), ..noted(&[&["mine"]]) };
+        check(diagnosis, 1, "0/1 nodes are available: 1 mine. preemption: no.");
+        let pre_filter = Some(rejection(&["first"]));
+        let diagnosis = Diagnosis { pre_filter, post_filter, ..Diagnosis::default() };
+        check(diagnosis, 1, "0/1 nodes are available: first. preemption: no.");
+    }
+
+    #[test]
+    fn without_nodes_or_reasons_little_is_said() {
+        check(Diagnosis::default(), 0, "no nodes available to schedule pods");
+        check(Diagnosis::default(), 2, "0/2 nodes are available:");
     }
 }

@@ -87,6 +87,17 @@ impl Profile {
 // === impl PluginSet ===
 
 impl PluginSet {
+    /// The plugin at this place of the registry alone.
+    pub fn of(idx: usize) -> Self {
+        Self(1 << idx)
+    }
+
+    /// The plugins of both sets.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Adds the plugin at this place of the registry.
     pub fn insert(&mut self, idx: usize) {
         self.0 |= 1 << idx;

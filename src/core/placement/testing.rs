@@ -5,8 +5,7 @@ use std::ops::Deref;
 use super::{Cycle, NodeSlot, NodeView, Plugin, PreFilter, PreScore, Rejection, Resolvable, Snapshot, Usage};
 use crate::model::{
     Bytes, HostPort, Image, MilliCpu, Name, Node, NodeName, NodeSelectorTerm, NonZeroRequest, Pod,
-    PreferredTerm, Protocol, Requirement, RequirementOp, Resources, Taint, TaintEffect, Toleration,
-    TolerationOp,
+    PreferredTerm, Protocol, Requirement, RequirementOp, Taint, TaintEffect, Toleration, TolerationOp,
 };
 
 /// A node and what is used on it.
@@ -30,12 +29,12 @@ pub(crate) fn pod(name: &str) -> TestPod {
     TestPod(Pod::pending("default", name))
 }
 
-/// The cluster of these nodes, in slots from 0.
+/// The cluster of these nodes, whose names differ, in slots from 0.
 pub(crate) fn snapshot(nodes: &[TestNode]) -> Snapshot {
     let mut snapshot = Snapshot::default();
     for TestNode { node, usage } in nodes {
         let slot = snapshot.nodes.slot_of(&node.name);
-        snapshot.nodes.put(node.clone());
+        assert_eq!(snapshot.nodes.put(node.clone()), None, "two nodes of one name");
         *snapshot.nodes.usage_mut(slot).unwrap() = usage.clone();
     }
     snapshot
@@ -177,7 +176,9 @@ impl TestNode {
     }
 
     pub(crate) fn with_pods(mut self, pods: &[Pod]) -> Self {
-        pods.iter().for_each(|pod| self.usage.add(pod));
+        for pod in pods {
+            self.usage.add(pod);
+        }
         self
     }
 
@@ -233,11 +234,6 @@ impl TestPod {
 
     pub(crate) fn scalar(mut self, name: &str, amount: i64) -> Self {
         self.0.requests.set_scalar(name.into(), amount);
-        self
-    }
-
-    pub(crate) fn requests(mut self, requests: Resources) -> Self {
-        self.0.requests = requests;
         self
     }
 

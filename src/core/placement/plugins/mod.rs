@@ -46,7 +46,7 @@ pub const REGISTRY: &[Registration] = &[
         weight: 3,
         build: || Box::new(taint_toleration::TaintToleration),
     },
-    Registration { name: "NodeAffinity", weight: 2, build: || Box::new(node_affinity::NodeAffinity) },
+    Registration { name: "NodeAffinity", weight: 2, build: || Box::<node_affinity::NodeAffinity>::default() },
     Registration { name: "NetworkDelay", weight: 1, build: || Box::new(network_delay::NetworkDelay) },
     Registration {
         name: "CloudOffload",
@@ -57,12 +57,12 @@ pub const REGISTRY: &[Registration] = &[
     Registration {
         name: "NodeResourcesFit",
         weight: 1,
-        build: || Box::new(node_resources_fit::NodeResourcesFit),
+        build: || Box::<node_resources_fit::NodeResourcesFit>::default(),
     },
     Registration {
         name: "NodeResourcesBalancedAllocation",
         weight: 1,
-        build: || Box::new(node_resources_balanced_allocation::NodeResourcesBalancedAllocation),
+        build: || Box::<node_resources_balanced_allocation::NodeResourcesBalancedAllocation>::default(),
     },
     Registration { name: "ImageLocality", weight: 1, build: || Box::new(image_locality::ImageLocality) },
 ];
