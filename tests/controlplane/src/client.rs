@@ -28,7 +28,7 @@ impl Client {
             .tls_config(tls)
             .proxy(None)
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(Duration::from_mins(1)))
             .max_idle_connections(64)
             .max_idle_connections_per_host(64)
             .build()
@@ -43,32 +43,32 @@ impl Client {
 
     /// Reads an object or a list, e.g. `/api/v1/nodes/edge-1`.
     pub fn get(&self, path: &str) -> Result<Value, Error> {
-        self.send(Method::GET, path, None)
+        self.send(&Method::GET, path, None)
     }
 
     /// Creates an object: posts it to its collection, e.g. `/api/v1/nodes`.
     pub fn create(&self, path: &str, object: &Value) -> Result<Value, Error> {
-        self.send(Method::POST, path, Some(("application/json", object)))
+        self.send(&Method::POST, path, Some(("application/json", object)))
     }
 
     /// Replaces an object.
     pub fn replace(&self, path: &str, object: &Value) -> Result<Value, Error> {
-        self.send(Method::PUT, path, Some(("application/json", object)))
+        self.send(&Method::PUT, path, Some(("application/json", object)))
     }
 
     /// Applies a JSON merge patch; a null deletes a field.
     pub fn merge(&self, path: &str, patch: &Value) -> Result<Value, Error> {
-        self.send(Method::PATCH, path, Some(("application/merge-patch+json", patch)))
+        self.send(&Method::PATCH, path, Some(("application/merge-patch+json", patch)))
     }
 
     /// Applies a strategic merge patch, in which conditions and taints are merged by their keys.
     pub fn strategic_merge(&self, path: &str, patch: &Value) -> Result<Value, Error> {
-        self.send(Method::PATCH, path, Some(("application/strategic-merge-patch+json", patch)))
+        self.send(&Method::PATCH, path, Some(("application/strategic-merge-patch+json", patch)))
     }
 
     /// Deletes an object.
     pub fn delete(&self, path: &str) -> Result<Value, Error> {
-        self.send(Method::DELETE, path, None)
+        self.send(&Method::DELETE, path, None)
     }
 
     /// Whether `url` answers 200, for readiness; the body does not matter.
@@ -77,13 +77,13 @@ impl Client {
         request.is_ok_and(|request| self.agent.run(request).is_ok_and(|answer| answer.status().is_success()))
     }
 
-    fn send(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> Result<Value, Error> {
+    fn send(&self, method: &Method, path: &str, body: Option<(&str, &Value)>) -> Result<Value, Error> {
         let unreachable = |error: ureq::Error| Error::Unreachable {
             method: method.to_string(),
             path: path.to_owned(),
             reason: error.to_string(),
         };
-        let mut answer = self.exchange(&method, path, body).map_err(unreachable)?;
+        let mut answer = self.exchange(method, path, body).map_err(unreachable)?;
         let text = answer.body_mut().with_config().limit(u64::MAX).read_to_vec().map_err(unreachable)?;
         let value = serde_json::from_slice(&text)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&text).into_owned()));

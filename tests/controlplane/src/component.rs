@@ -7,7 +7,7 @@ use crate::{
     site::Site,
     tool::{self, STAGES},
 };
-use std::{fmt, path::Path, str::FromStr, time::Duration};
+use std::{fmt, path::Path, str::FromStr};
 
 /// A component of the control plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,15 +56,7 @@ impl Component {
         }
     }
 
-    /// How long it may take to end before it is killed.
-    pub(crate) fn grace(self) -> Duration {
-        match self {
-            // It waits for requests in flight, and a test may leave a watch open.
-            Self::ApiServer => Duration::from_secs(3),
-            Self::Etcd | Self::ControllerManager | Self::KubeScheduler | Self::Kwok => Duration::from_secs(3),
-        }
-    }
-
+    /// Its command line.
     pub(crate) fn launch(self, site: &Site) -> Result<Launch, Error> {
         let (args, ready) = match self {
             Self::Etcd => etcd(site),

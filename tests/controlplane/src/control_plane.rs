@@ -35,7 +35,11 @@ pub struct ControlPlane {
 }
 
 /// Within this time a component must be ready, on a machine that is busy with a build as well.
-const READY: Duration = Duration::from_secs(120);
+const READY: Duration = Duration::from_mins(2);
+
+/// How long a component may take to end before it is killed. The API server waits for requests in flight, and a test may
+/// leave a watch open.
+const GRACE: Duration = Duration::from_secs(3);
 
 // === impl ControlPlane ===
 
@@ -138,7 +142,7 @@ impl ControlPlane {
         let process = self.running().remove(&component);
         process.map_or(Ok(()), |process| {
             process.terminate();
-            process.await_end(component.grace())
+            process.await_end(GRACE)
         })
     }
 
@@ -209,20 +213,17 @@ impl ControlPlane {
     /// Everything else first, then the API server, then etcd, without which the API server would not end.
     fn stop_all(&self) {
         let mut running = std::mem::take(&mut *self.running());
-        let servers =
-            [Component::ApiServer, Component::Etcd].map(|component| (component, running.remove(&component)));
+        let servers = [Component::ApiServer, Component::Etcd].map(|server| running.remove(&server));
         for process in running.values() {
             process.terminate();
         }
-        for (component, process) in running {
+        for process in running.into_values() {
             // What cannot be stopped is killed when its value goes.
-            let _ = process.await_end(component.grace());
+            let _ = process.await_end(GRACE);
         }
-        for (component, process) in servers {
-            if let Some(process) = process {
-                process.terminate();
-                let _ = process.await_end(component.grace());
-            }
+        for process in servers.into_iter().flatten() {
+            process.terminate();
+            let _ = process.await_end(GRACE);
         }
     }
 

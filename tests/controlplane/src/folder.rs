@@ -52,10 +52,11 @@ fn root() -> Result<PathBuf, Error> {
         .create(&root)
         .and_then(|()| fs::symlink_metadata(&root))
         .context(|| root.display().to_string())
-        .and_then(|found| match found.uid() == user && found.is_dir() {
-            true => Ok(root.clone()),
+        .and_then(|found| {
             // Temporary folders are everybody's, and our keys go in there.
-            false => Err(Error::Invalid(format!("{} belongs to somebody else", root.display()))),
+            let ours = found.uid() == user && found.is_dir();
+            let stranger = || Error::Invalid(format!("{} belongs to somebody else", root.display()));
+            ours.then(|| root.clone()).ok_or_else(stranger)
         })
 }
 

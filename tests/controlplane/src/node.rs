@@ -42,7 +42,7 @@ pub enum Effect {
 }
 
 /// How long nodes may take to become Ready, besides what their number adds.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 
 // === impl FakeNode ===
 
@@ -145,25 +145,30 @@ impl FakeNode {
         &self.name
     }
 
-    /// The `Node` object; with `ready`, as if a kubelet had said so.
-    fn object(&self, ready: bool) -> Value {
-        let Self { name, labels, annotations, taints, allocatable, capacity, unschedulable, images } = self;
-        let mut spec = json!({"taints": taints});
-        if *unschedulable {
-            // The controller manager would add the taint a moment later, and a test should see one state.
-            spec = json!({"unschedulable": true, "taints": taints.iter().cloned()
-                .chain([json!({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"})]).collect::<Vec<_>>()});
-        }
-        let mut status = json!({"capacity": capacity, "allocatable": allocatable, "images": images});
-        if ready {
-            status["conditions"] = json!([condition("True", "KubeletReady")]);
-        }
+    /// Its own, and the one that the controller manager would add to a cordoned node a moment later.
+    fn all_taints(&self) -> Vec<Value> {
+        let cordon = json!({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"});
+        self.taints.iter().cloned().chain(self.unschedulable.then_some(cordon)).collect()
+    }
+
+    /// The `Node` object, Ready as if a kubelet had said so. KWOK would do it node by node, and the controller manager
+    /// would meanwhile taint those that wait.
+    fn object(&self) -> Value {
+        let Self { name, labels, annotations, taints: _, allocatable, capacity, unschedulable, images } =
+            self;
         json!({
             "apiVersion": "v1",
             "kind": "Node",
             "metadata": {"name": name, "labels": labels, "annotations": annotations},
-            "spec": spec,
-            "status": status,
+            "spec": {"unschedulable": unschedulable, "taints": self.all_taints()},
+            "status": {
+                // KWOK sends heartbeats for running nodes.
+                "phase": "Running",
+                "capacity": capacity,
+                "allocatable": allocatable,
+                "images": images,
+                "conditions": [condition("True", "KubeletReady")],
+            },
         })
     }
 }
@@ -171,15 +176,28 @@ impl FakeNode {
 // === impl ControlPlane ===
 
 impl ControlPlane {
-    /// Makes nodes, many at a time, and waits until pods can be bound to all of them.
+    /// Makes nodes, many at a time, and waits until pods can be bound to all of them and, with KWOK, all of them live.
     ///
-    /// Without KWOK nobody plays the kubelet: the nodes are made Ready and stay so, unless a controller manager runs,
-    /// which declares them dead after its grace period.
+    /// Without KWOK nobody plays the kubelet: they stay Ready, unless a controller manager runs, which declares them
+    /// dead after its grace period.
     pub fn add_nodes(&self, nodes: &[FakeNode]) -> Result<(), Error> {
-        let kwok = self.pid(Component::Kwok).is_some();
-        in_parallel(nodes, |node| self.client().create("/api/v1/nodes", &node.object(!kwok)).map(drop))?;
-        let managed = self.pid(Component::ControllerManager).is_some();
-        if kwok || managed { self.await_usable(nodes) } else { Ok(()) }
+        in_parallel(nodes, |node| self.add_node(node))?;
+        if self.pid(Component::Kwok).is_none() {
+            return Ok(());
+        }
+        let limit = READY + Duration::from_millis(20) * u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+        in_parallel(nodes, |node| self.await_lease(&node.name, limit))
+    }
+
+    fn add_node(&self, node: &FakeNode) -> Result<(), Error> {
+        let created = self.client().create("/api/v1/nodes", &node.object())?;
+        let taints = created["spec"]["taints"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if !taints.iter().any(|taint| taint["key"] == NOT_READY) {
+            return Ok(());
+        }
+        // The API server taints every new node, and the controller manager takes long to see that these are Ready.
+        let own = json!({"spec": {"taints": node.all_taints()}});
+        self.client().merge(&node_path(&node.name), &own).map(drop)
     }
 
     /// Lets a node fail as if its power was cut.
@@ -228,17 +246,16 @@ impl ControlPlane {
         })
     }
 
-    /// Asks for one node after the other: a list of thousands takes the server longer than thousands of answers.
-    fn await_usable(&self, nodes: &[FakeNode]) -> Result<(), Error> {
-        let limit = READY + Duration::from_millis(20) * u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-        in_parallel(nodes, |FakeNode { name, .. }| {
-            wait_for(&format!("node {name} to be Ready"), limit, || {
-                Ok(is_usable(&self.client().get(&node_path(name))?).then_some(()))
-            })
+    /// KWOK makes the Lease first, and acts on the node once it has it.
+    fn await_lease(&self, name: &str, limit: Duration) -> Result<(), Error> {
+        wait_for(&format!("the Lease of node {name}"), limit, || match self.client().get(&lease_path(name)) {
+            Err(Error::Refused { status: 404, .. }) => Ok(None),
+            other => other.map(|_| Some(())),
         })
     }
 }
 
+const NOT_READY: &str = "node.kubernetes.io/not-ready";
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 
 fn node_path(name: &str) -> String {
@@ -249,12 +266,8 @@ fn condition(status: &str, reason: &str) -> Value {
     json!({"type": "Ready", "status": status, "reason": reason, "message": ""})
 }
 
-/// Ready, and without the taint of a node that was not.
-fn is_usable(node: &Value) -> bool {
-    let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
-    items(&node["status"]["conditions"]).iter().any(ready)
-        && !items(&node["spec"]["taints"]).iter().any(|taint| taint["key"] == "node.kubernetes.io/not-ready")
+fn lease_path(name: &str) -> String {
+    format!("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{name}")
 }
 
 /// Runs `act` for all items on a few threads; after an error no new item is begun, and the first error is given.

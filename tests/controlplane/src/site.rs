@@ -124,20 +124,20 @@ fn write_users(
     url: &str,
     pki: &Pki,
 ) -> Result<BTreeMap<String, Access>, Error> {
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     let mut users = BTreeMap::new();
     let admin = (ADMIN.to_owned(), "system:masters".to_owned());
     let others = options.users.iter().map(|user| (user.name.clone(), user.groups.join(",")));
     for (name, groups) in std::iter::once(admin).chain(others) {
         let token = random_token()?;
-        lines += &format!("{token},\"{name}\",\"{name}\",\"{groups}\"\n");
+        lines.push(format!("{token},\"{name}\",\"{name}\",\"{groups}\"\n"));
         let file =
             if name == ADMIN { "kubeconfig".to_owned() } else { format!("kubeconfig-{}", users.len()) };
         let kubeconfig = folder.join(file);
         Kubeconfig { url, authority: &pki.authority_pem, user: &name, token: &token }.write(&kubeconfig)?;
         users.insert(name, Access { token, kubeconfig });
     }
-    fs::write(tokens, lines).context(|| tokens.display().to_string())?;
+    fs::write(tokens, lines.concat()).context(|| tokens.display().to_string())?;
     Ok(users)
 }
 
@@ -146,5 +146,5 @@ fn random_token() -> Result<String, Error> {
     File::open("/dev/urandom")
         .and_then(|mut file| file.read_exact(&mut bytes))
         .context(|| "/dev/urandom".to_owned())?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }

@@ -24,6 +24,7 @@ pub(crate) struct Args {
     controller_manager: bool,
     /// Starts kube-scheduler; with a file, configured by that `KubeSchedulerConfiguration`.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "so clap tells --flag from --flag=VALUE")]
     kube_scheduler: Option<Option<PathBuf>>,
     /// Starts KWOK, which plays the kubelet of every node.
     #[arg(long)]
