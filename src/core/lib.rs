@@ -15,5 +15,6 @@
 pub mod delay;
 pub mod model;
 pub mod placement;
+pub mod simulation;
 pub mod state;
 pub mod wire;

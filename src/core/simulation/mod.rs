@@ -1,0 +1,286 @@
+//! The BME simulation: nodes, pods and delays from files, placed by the scheduler's own state machine.
+//!
+//! The model around it is the simplest: every binding succeeds at once and comes back as a watch event, and
+//! no time passes. So what is shown is what the rules decide, and the order of the files is the order of arrival.
+
+mod clustered;
+mod layers;
+mod radius;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use layers::Layers;
+pub use radius::KeptRadius;
+
+use crate::delay::file::DelayFiles;
+use crate::delay::{DECISION_ANNOTATION, DelayConstraints};
+use crate::model::{Delay, Name, Node, NodeName, Phase, Pod, PodKey, Time};
+use crate::placement::Profile;
+use crate::state::{Action, BindOutcome, Binding, Change, Config, Event, PodRef, ReadOutcome, Report, State};
+use clustered::ClusteredDelay;
+
+/// What is simulated.
+#[derive(Debug)]
+pub struct Scenario {
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    /// The pods, in the order in which they arrive. Their scheduler names are those of known profiles.
+    pub pods: Vec<Pod>,
+    /// The delays from every node that has a row.
+    pub delays: DelayFiles,
+}
+
+/// Which nodes are within a delay of an anchor.
+#[derive(Clone, Debug)]
+pub enum RadiusRule {
+    /// Those that are: what the scheduler does.
+    Exact,
+    /// The anchor's cluster in the layer of that delay: what the BME scheduler did with clustering on.
+    Clustered(Arc<Layers>),
+}
+
+/// What came of a simulation.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The pods that have a place, in the scenario's order.
+    pub placed: Vec<PlacedPod>,
+    /// Those that wait, in the same order.
+    pub pending: Vec<PendingPod>,
+    /// How long each decision took.
+    pub decisions: Vec<Duration>,
+    /// How many nodes each delay constraint admits, and how many of them its anchors' clusters keep; only
+    /// with [`RadiusRule::Clustered`].
+    pub radii: Vec<KeptRadius>,
+}
+
+/// A pod with a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedPod {
+    /// The pod.
+    pub pod: PodKey,
+    /// The profile that placed it; none if the manifest says its node.
+    pub profile: Option<Name>,
+    /// Where.
+    pub node: NodeName,
+    /// How its delay constraints are met.
+    pub delays: Vec<MetBound>,
+}
+
+/// A delay constraint that is met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetBound {
+    /// The anchor, as the pod names it.
+    pub anchor: String,
+    /// The anchor's node and the delay to it; none if the pod itself is the anchor's first.
+    pub from: Option<(NodeName, Delay)>,
+    /// The bound.
+    pub bound: Delay,
+}
+
+/// A pod that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingPod {
+    /// The pod.
+    pub pod: PodKey,
+    /// The profile that judged it.
+    pub profile: Name,
+    /// Why, in the scheduler's words.
+    pub message: String,
+}
+
+/// The annotation that the scheduler writes with a binding.
+#[derive(serde::Deserialize)]
+struct DecisionNote {
+    delays: Vec<DelayNote>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DelayNote {
+    anchor: String,
+    from: Option<String>,
+    delay_ms: Option<f64>,
+    bound_ms: f64,
+}
+
+/// A simulation under way.
+struct Run<'a> {
+    scenario: &'a Scenario,
+    pods: HashMap<&'a PodKey, &'a Pod>,
+    state: State,
+    bindings: HashMap<PodKey, Binding>,
+    messages: HashMap<PodKey, String>,
+    decisions: Vec<Duration>,
+}
+
+// === impl Scenario ===
+
+impl Scenario {
+    /// Places the pods. `clock` tells the time since any origin, to measure how long decisions take.
+    pub fn run(&self, rule: &RadiusRule, clock: &mut dyn FnMut() -> Duration) -> Outcome {
+        let mut run = Run::new(self, rule);
+        loop {
+            let begun = clock();
+            let action = run.state.next(Time::ZERO);
+            let took = clock().saturating_sub(begun);
+            let Some(action) = action else { break };
+            if matches!(action, Action::Bind(_) | Action::Report(_)) {
+                run.decisions.push(took);
+            }
+            run.answer(action);
+        }
+        run.finish(rule)
+    }
+
+    /// The layers for all delays that the pods are bound by.
+    pub fn layers(&self) -> Layers {
+        let constraints = self.pods.iter().filter_map(|pod| DelayConstraints::of_pod(pod).ok());
+        let bounds = constraints.flat_map(|constraints| constraints.list).map(|constraint| constraint.bound);
+        let names: Vec<&NodeName> = self.nodes.iter().map(|node| &node.name).collect();
+        Layers::new(&self.delays, &names, bounds)
+    }
+
+    /// The nodes that pods name as anchors.
+    fn anchor_nodes(&self) -> Vec<&NodeName> {
+        let constraints = self.pods.iter().filter_map(|pod| DelayConstraints::of_pod(pod).ok());
+        let anchors = constraints.flat_map(|constraints| constraints.list).map(|it| it.anchor.name);
+        let anchors: HashSet<Name> = anchors.collect();
+        self.nodes.iter().map(|node| &node.name).filter(|name| anchors.contains(name.as_str())).collect()
+    }
+
+    /// Names of nodes that have no row of delays, and names of rows that are no nodes.
+    pub fn unmatched(&self) -> (Vec<&NodeName>, Vec<&NodeName>) {
+        let metadata = &self.delays.metadata;
+        let names = self.nodes.iter().map(|node| &node.name);
+        let without_row = names.filter(|name| metadata.idx(name.as_str()).is_none()).collect();
+        let is_node = |name: &NodeName| self.nodes.iter().any(|node| node.name == *name);
+        let without_node = metadata.iter().map(|(name, _)| name).filter(|name| !is_node(name)).collect();
+        (without_row, without_node)
+    }
+}
+
+// === impl RadiusRule ===
+
+impl RadiusRule {
+    fn profiles(&self) -> Vec<Profile> {
+        let names = Profile::KNOWN.into_iter().chain(["default-scheduler"]);
+        let known = names.filter_map(Profile::known);
+        match self {
+            Self::Exact => known.collect(),
+            Self::Clustered(layers) => {
+                known.map(|profile| profile.with(Box::new(ClusteredDelay::new(layers.clone())))).collect()
+            }
+        }
+    }
+}
+
+// === impl Run ===
+
+impl<'a> Run<'a> {
+    fn new(scenario: &'a Scenario, rule: &RadiusRule) -> Self {
+        let mut state = State::new(Config::new(rule.profiles()));
+        state.apply(Event::Nodes(Change::Reset(scenario.nodes.clone())), Time::ZERO);
+        // A pod that has to wait for delays is tried behind those that came meanwhile. Rows that are known to
+        // be needed are there from the start, so that pods are tried in the order of the files.
+        let rows = scenario.anchor_nodes().into_iter().map(|node| scenario.delays.row(node)).collect();
+        state.apply(Event::Delays(rows), Time::ZERO);
+        state.apply(Event::Pods(Change::Reset(scenario.pods.clone())), Time::ZERO);
+        Self {
+            scenario,
+            pods: scenario.pods.iter().map(|pod| (&pod.key, pod)).collect(),
+            state,
+            bindings: HashMap::new(),
+            messages: HashMap::new(),
+            decisions: Vec::new(),
+        }
+    }
+
+    /// Does what the state machine asks for, as a cluster would.
+    fn answer(&mut self, action: Action) {
+        match action {
+            Action::Bind(binding) => {
+                let pod = binding.pod.clone();
+                self.bindings.insert(pod.key.clone(), binding);
+                self.state.apply(Event::Bind(pod.clone(), BindOutcome::Bound), Time::ZERO);
+                if let Some(bound) = self.find(&pod) {
+                    self.state.apply(Event::Pods(Change::Put(Box::new(bound))), Time::ZERO);
+                }
+            }
+            Action::Read(pod) => {
+                let outcome =
+                    self.find(&pod).map_or(ReadOutcome::Gone, |it| ReadOutcome::Found(Box::new(it)));
+                self.state.apply(Event::Read(pod, outcome), Time::ZERO);
+            }
+            Action::Report(Report { pod, message, .. }) => _ = self.messages.insert(pod.key, message),
+            Action::UseDelays(nodes) => {
+                let rows = nodes.iter().map(|node| self.scenario.delays.row(node)).collect();
+                self.state.apply(Event::Delays(rows), Time::ZERO);
+            }
+            Action::Announce(_) => (),
+        }
+    }
+
+    /// The pod as the API server has it now.
+    fn find(&self, pod: &PodRef) -> Option<Pod> {
+        let mut found = (*self.pods.get(&pod.key)?).clone();
+        if let Some(binding) = self.bindings.get(&pod.key) {
+            found.node = Some(binding.node.clone());
+            found.phase = Phase::Running;
+        }
+        Some(found)
+    }
+
+    fn finish(self, rule: &RadiusRule) -> Outcome {
+        let radii = match rule {
+            RadiusRule::Exact => Vec::new(),
+            RadiusRule::Clustered(layers) => radius::kept(self.state.snapshot(), &self.scenario.pods, layers),
+        };
+        let mut outcome =
+            Outcome { placed: Vec::new(), pending: Vec::new(), decisions: self.decisions, radii };
+        for pod in &self.scenario.pods {
+            let profile = pod.scheduler_name.clone();
+            let placed = |node: &NodeName, profile, delays| PlacedPod {
+                pod: pod.key.clone(),
+                profile,
+                node: node.clone(),
+                delays,
+            };
+            match (&pod.node, self.bindings.get(&pod.key)) {
+                (Some(node), _) => outcome.placed.push(placed(node, None, Vec::new())),
+                (None, Some(binding)) => {
+                    outcome.placed.push(placed(&binding.node, Some(profile), met_bounds(binding)));
+                }
+                (None, None) => {
+                    let reported = self.messages.get(&pod.key).cloned();
+                    let gate =
+                        || self.state.profile(&profile)?.gate(pod).map(|(_, reason)| reason.to_string());
+                    let message = reported.or_else(gate).unwrap_or_else(|| "was not tried".to_owned());
+                    outcome.pending.push(PendingPod { pod: pod.key.clone(), profile, message });
+                }
+            }
+        }
+        outcome
+    }
+}
+
+/// Reads what the scheduler wrote with the binding.
+fn met_bounds(binding: &Binding) -> Vec<MetBound> {
+    let note = binding.annotations.iter().find(|(key, _)| *key == DECISION_ANNOTATION);
+    let note = note.and_then(|(_, json)| serde_json::from_str::<DecisionNote>(json).ok());
+    note.map_or_else(Vec::new, |note| note.delays.into_iter().filter_map(DelayNote::read).collect())
+}
+
+// === impl DelayNote ===
+
+impl DelayNote {
+    fn read(self) -> Option<MetBound> {
+        let bound = Delay::from_millis_f64(self.bound_ms).ok()?;
+        let delay = self.delay_ms.and_then(|millis| Delay::from_millis_f64(millis).ok());
+        let from = self.from.map(NodeName::new).zip(delay);
+        Some(MetBound { anchor: self.anchor, from, bound })
+    }
+}
