@@ -1,0 +1,158 @@
+//! How long one decision takes, in process, with every node considered.
+//!
+//! `cargo bench --bench decision` prints percentiles over many decisions, and then divan's statistics.
+
+use std::time::{Duration, Instant};
+
+use divan::Bencher;
+use edge_core::delay::DelayRow;
+use edge_core::model::{Bytes, Delay, MilliCpu, Name, Node, NodeName, NonZeroRequest, Owner, Pod, Resources};
+use edge_core::placement::{Decision, Profile, Snapshot, place};
+
+/// A case: how many nodes, and what the pods ask for.
+#[derive(Clone, Copy)]
+struct Case {
+    nodes: u32,
+    ask: Ask,
+}
+
+/// What the pods ask for.
+#[derive(Clone, Copy, Debug)]
+enum Ask {
+    /// Nothing but room.
+    Plain,
+    /// To be near a node.
+    OneNode,
+    /// To be near each of three nodes.
+    ThreeNodes,
+    /// To be near the nearest of a workload's 20 replicas.
+    Workload,
+}
+
+const CASES: [Case; 6] = [
+    Case { nodes: 1_000, ask: Ask::Plain },
+    Case { nodes: 1_000, ask: Ask::OneNode },
+    Case { nodes: 5_000, ask: Ask::Plain },
+    Case { nodes: 5_000, ask: Ask::OneNode },
+    Case { nodes: 5_000, ask: Ask::ThreeNodes },
+    Case { nodes: 5_000, ask: Ask::Workload },
+];
+
+/// How many nodes are anchors.
+const ANCHORS: u32 = 50;
+/// How many decisions the percentiles are taken over.
+const DECISIONS: u32 = 5_000;
+
+fn main() {
+    percentiles();
+    divan::main();
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark's result")]
+fn percentiles() {
+    println!("{:<28} {:>9} {:>9} {:>9}", "one decision, µs", "p50", "p99", "max");
+    for case in CASES {
+        let snapshot = case.snapshot();
+        let profile = Profile::with_all_plugins("edge-scheduler");
+        let mut times: Vec<Duration> = (0..DECISIONS).map(|idx| case.decide(&snapshot, &profile, idx)).collect();
+        times.sort_unstable();
+        let at = |percent: usize| times.get(times.len() * percent / 100).map_or(0.0, |time| time.as_secs_f64() * 1e6);
+        let max = times.last().map_or(0.0, |time| time.as_secs_f64() * 1e6);
+        println!("{:<28} {:>9.1} {:>9.1} {max:>9.1}", case.to_string(), at(50), at(99));
+    }
+}
+
+#[divan::bench(args = CASES)]
+fn decision(bencher: Bencher, case: &Case) {
+    let snapshot = case.snapshot();
+    let profile = Profile::with_all_plugins("edge-scheduler");
+    let idx = std::cell::Cell::new(0);
+    bencher
+        .with_inputs(|| {
+            idx.set(idx.get() + 1);
+            case.pod(idx.get())
+        })
+        .bench_local_refs(|pod| place(&snapshot, pod, &profile));
+}
+
+// === impl Case ===
+
+impl std::fmt::Display for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} nodes, {:?}", self.nodes, self.ask)
+    }
+}
+
+impl Case {
+    fn decide(self, snapshot: &Snapshot, profile: &Profile, idx: u32) -> Duration {
+        let pod = self.pod(idx);
+        let start = Instant::now();
+        let decision = place(snapshot, &pod, profile);
+        let took = start.elapsed();
+        assert!(matches!(decision, Decision::Place(_)), "every pod of the benchmark fits somewhere");
+        took
+    }
+
+    fn pod(self, idx: u32) -> Pod {
+        let near = |anchor: u32| (format!("delay_node-{}", anchor % ANCHORS), "20".to_owned());
+        let labels = match self.ask {
+            Ask::Plain => Vec::new(),
+            Ask::OneNode => vec![near(idx)],
+            Ask::ThreeNodes => vec![near(idx), near(idx + 1), near(idx + 2)],
+            Ask::Workload => vec![("delay_db".to_owned(), "20".to_owned())],
+        };
+        let (cpu, memory) = (MilliCpu(100), Bytes(500 << 20));
+        Pod {
+            labels: labels.into_iter().collect(),
+            requests: Resources { cpu, memory, ..Resources::default() },
+            non_zero: NonZeroRequest { cpu, memory },
+            ..Pod::pending("default", &format!("pod-{idx}"))
+        }
+    }
+
+    /// Nodes in use to different degrees, the delays of the anchors, and a workload on 20 of them.
+    fn snapshot(self) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for idx in 0..self.nodes {
+            snapshot.nodes.put(node(idx));
+            let slot = snapshot.nodes.slot_of(&name(idx));
+            for other in 0..idx % 7 {
+                let pod = Self { ask: Ask::Plain, ..self }.pod(other);
+                if let Some(usage) = snapshot.nodes.usage_mut(slot) {
+                    usage.add(&pod);
+                }
+            }
+        }
+        for anchor in 0..ANCHORS {
+            let to = (0..self.nodes).filter_map(|idx| Some((name(idx), delay(anchor, idx)?))).collect();
+            snapshot.delays.load(&DelayRow { from: name(anchor), to }, &mut snapshot.nodes);
+        }
+        let owner = Some(Owner { kind: "StatefulSet".into(), name: "db".into() });
+        for replica in 0..20 {
+            let slot = snapshot.nodes.slot_of(&name(replica));
+            let pod = Pod { owner: owner.clone(), ..Pod::pending("default", &format!("db-{replica}")) };
+            snapshot.workloads.add(&pod, slot);
+        }
+        snapshot
+    }
+}
+
+fn name(idx: u32) -> NodeName {
+    NodeName::new(format!("node-{idx}"))
+}
+
+fn node(idx: u32) -> Node {
+    let labels: [(Name, Name); 3] = [
+        ("kubernetes.io/hostname".into(), format!("node-{idx}").into()),
+        ("kubernetes.io/os".into(), "linux".into()),
+        ("kubernetes.io/arch".into(), "amd64".into()),
+    ];
+    let allocatable = Resources { cpu: MilliCpu(4_000), memory: Bytes(32 << 30), ..Resources::default() };
+    Node { labels: labels.into_iter().collect(), allocatable, allowed_pods: 110, ..Node::named(&*format!("node-{idx}")) }
+}
+
+/// Spread over 1 to 100 ms, so that a bound of 20 ms admits a fifth of the nodes.
+fn delay(from: u32, to: u32) -> Option<Delay> {
+    let mixed = from.wrapping_mul(0x9e37_79b9) ^ to.wrapping_mul(0x85eb_ca6b);
+    Delay::from_micros(1_000 + (mixed >> 8) % 99_000).ok()
+}
