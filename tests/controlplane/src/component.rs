@@ -3,7 +3,6 @@
 use crate::{
     error::Error,
     options::KubeScheduler,
-    port,
     site::Site,
     tool::{self, STAGES},
 };
@@ -28,8 +27,16 @@ pub enum Component {
 pub(crate) struct Launch {
     /// Command line arguments.
     pub(crate) args: Vec<String>,
-    /// Answers 200 once it is ready.
-    pub(crate) ready: String,
+    /// How it shows that it is ready.
+    pub(crate) ready: Ready,
+}
+
+/// How a component shows that it is ready.
+pub(crate) enum Ready {
+    /// This address answers 200.
+    Answers(String),
+    /// Its log holds these words.
+    Says(&'static str),
 }
 
 /// Nodes with this label are dead to KWOK: no Lease renewed, no condition set, no pod run or ended.
@@ -87,7 +94,7 @@ impl FromStr for Component {
     }
 }
 
-type CommandLine = (Vec<String>, String);
+type CommandLine = (Vec<String>, Ready);
 
 fn etcd(site: &Site) -> CommandLine {
     let url = site.etcd_url();
@@ -101,7 +108,7 @@ fn etcd(site: &Site) -> CommandLine {
         flag("unsafe-no-fsync", "true"),
         flag("quota-backend-bytes", "8589934592"),
     ];
-    (args, format!("{url}/readyz"))
+    (args, Ready::Answers(format!("{url}/readyz")))
 }
 
 fn api_server(site: &Site) -> CommandLine {
@@ -125,7 +132,7 @@ fn api_server(site: &Site) -> CommandLine {
         args.push(flag("disable-admission-plugins", "ServiceAccount,TaintNodesByCondition"));
     }
     args.extend(serving(site, Component::ApiServer));
-    (args, format!("{}/readyz", site.url()))
+    (args, Ready::Answers(format!("{}/readyz", site.url())))
 }
 
 fn controller_manager(site: &Site) -> CommandLine {
@@ -141,7 +148,7 @@ fn controller_manager(site: &Site) -> CommandLine {
         flag("kube-api-burst", "2000"),
     ];
     args.extend(serving(site, Component::ControllerManager));
-    (args, format!("https://127.0.0.1:{}/healthz", site.port(Component::ControllerManager)))
+    (args, Ready::Answers(format!("https://127.0.0.1:{}/healthz", site.port(Component::ControllerManager))))
 }
 
 fn kube_scheduler(site: &Site) -> CommandLine {
@@ -151,21 +158,20 @@ fn kube_scheduler(site: &Site) -> CommandLine {
         KubeScheduler::Off | KubeScheduler::Default => flag("kubeconfig", path(&site.kubeconfig)),
     });
     args.extend(serving(site, Component::KubeScheduler));
-    (args, format!("https://127.0.0.1:{}/readyz", site.port(Component::KubeScheduler)))
+    (args, Ready::Answers(format!("https://127.0.0.1:{}/readyz", site.port(Component::KubeScheduler))))
 }
 
 fn kwok(site: &Site) -> Result<CommandLine, Error> {
     let stages = tool::program(Component::Kwok)?.with_file_name(STAGES);
-    let address = format!("127.0.0.1:{}", port::free_now()?);
     let args = vec![
         flag("kubeconfig", path(&site.kubeconfig)),
         flag("config", path(&stages)),
         flag("manage-nodes-with-label-selector", format!("!{FAILED_LABEL}")),
         flag("node-lease-duration-seconds", site.options.node_lease.as_secs().to_string()),
         flag("enable-crds", ""),
-        flag("server-address", &address),
     ];
-    Ok((args, format!("http://{address}/healthz")))
+    // It could serve its health, but not on a port that is reserved.
+    Ok((args, Ready::Says("Watch nodes")))
 }
 
 /// Where and with which certificate a Kubernetes server listens. It shares the port that we hold.

@@ -2,7 +2,7 @@
 
 use crate::{
     client::Client,
-    component::Component,
+    component::{Component, Ready},
     error::{Error, tail},
     folder::Folder,
     options::Options,
@@ -186,7 +186,10 @@ impl ControlPlane {
         let program = tool::program(component)?;
         let launch = component.launch(&self.site)?;
         let mut process = Process::start(component, &program, &launch.args, self.log(component))?;
-        process.await_ready(READY, || self.site.client.is_ok(&launch.ready))?;
+        process.await_ready(READY, |process| match &launch.ready {
+            Ready::Answers(url) => self.site.client.is_ok(url),
+            Ready::Says(words) => process.has_said(words),
+        })?;
         Ok(process)
     }
 

@@ -21,7 +21,8 @@
 //! | [`ControlPlane`] | start, stop, restart, kubeconfigs |
 //! | `component` | what the components are and how each is started |
 //! | `process` | a child that never outlives its parent |
-//! | `node` | fake nodes: made, failed, recovered |
+//! | `node`, `fleet` | fake nodes: their shape; made, failed, recovered |
+//! | `site` | what stays while components come and go: folder, ports, keys, kubeconfigs |
 //! | `tool`, `cache` | programs from Go modules, each built once |
 //! | `folder` | one folder for each control plane, and what dead ones left |
 //! | `client`, `pki`, `port`, `proc`, `wait` | the small things under them |
@@ -31,6 +32,7 @@ mod client;
 mod component;
 mod control_plane;
 mod error;
+mod fleet;
 pub mod folder;
 mod kubeconfig;
 mod node;

@@ -1,21 +1,7 @@
-//! Fake nodes: of any shape, many at once, failing and coming back.
+//! The shape of a fake node.
 
-use crate::{
-    component::{Component, FAILED_LABEL},
-    control_plane::ControlPlane,
-    error::Error,
-    proc::Bytes,
-    wait::wait_for,
-};
+use crate::proc::Bytes;
 use serde_json::{Map, Value, json};
-use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-    time::Duration,
-};
 
 /// A node to be made. Until told otherwise it has 4 processors, 8 GiB of memory and room for 110 pods.
 #[derive(Clone, Debug)]
@@ -40,9 +26,6 @@ pub enum Effect {
     /// None is bound to the node and those on it are evicted.
     NoExecute,
 }
-
-/// How long nodes may take to become Ready, besides what their number adds.
-const READY: Duration = Duration::from_mins(1);
 
 // === impl FakeNode ===
 
@@ -146,14 +129,14 @@ impl FakeNode {
     }
 
     /// Its own, and the one that the controller manager would add to a cordoned node a moment later.
-    fn all_taints(&self) -> Vec<Value> {
+    pub(crate) fn all_taints(&self) -> Vec<Value> {
         let cordon = json!({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"});
         self.taints.iter().cloned().chain(self.unschedulable.then_some(cordon)).collect()
     }
 
     /// The `Node` object, Ready as if a kubelet had said so. KWOK would do it node by node, and the controller manager
     /// would meanwhile taint those that wait.
-    fn object(&self) -> Value {
+    pub(crate) fn object(&self) -> Value {
         let Self { name, labels, annotations, taints: _, allocatable, capacity, unschedulable, images } =
             self;
         json!({
@@ -173,120 +156,7 @@ impl FakeNode {
     }
 }
 
-// === impl ControlPlane ===
-
-impl ControlPlane {
-    /// Makes nodes, many at a time, and waits until pods can be bound to all of them and, with KWOK, all of them live.
-    ///
-    /// Without KWOK nobody plays the kubelet: they stay Ready, unless a controller manager runs, which declares them
-    /// dead after its grace period.
-    pub fn add_nodes(&self, nodes: &[FakeNode]) -> Result<(), Error> {
-        in_parallel(nodes, |node| self.add_node(node))?;
-        if self.pid(Component::Kwok).is_none() {
-            return Ok(());
-        }
-        let limit = READY + Duration::from_millis(20) * u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-        in_parallel(nodes, |node| self.await_lease(&node.name, limit))
-    }
-
-    fn add_node(&self, node: &FakeNode) -> Result<(), Error> {
-        let created = self.client().create("/api/v1/nodes", &node.object())?;
-        let taints = created["spec"]["taints"].as_array().map(Vec::as_slice).unwrap_or_default();
-        if !taints.iter().any(|taint| taint["key"] == NOT_READY) {
-            return Ok(());
-        }
-        // The API server taints every new node, and the controller manager takes long to see that these are Ready.
-        let own = json!({"spec": {"taints": node.all_taints()}});
-        self.client().merge(&node_path(&node.name), &own).map(drop)
-    }
-
-    /// Lets a node fail as if its power was cut.
-    ///
-    /// With KWOK (by the label [`FAILED_LABEL`]) its Lease is no longer renewed, and pods on it neither start nor end, as
-    /// soon as KWOK's watch brings the label, which takes milliseconds; the rest is left to whoever watches, as in
-    /// life. Without KWOK there is no Lease to miss, so what the controller manager would do in the end is written at
-    /// once: Ready is Unknown, and the taints `unreachable`.
-    pub fn fail_node(&self, name: &str) -> Result<(), Error> {
-        let label = json!({"metadata": {"labels": {FAILED_LABEL: ""}}});
-        self.client().merge(&node_path(name), &label)?;
-        if self.pid(Component::Kwok).is_some() {
-            return Ok(());
-        }
-        let status = json!({"status": {"conditions": [condition("Unknown", "NodeStatusUnknown")]}});
-        self.client().strategic_merge(&format!("{}/status", node_path(name)), &status)?;
-        self.change_taints(name, |taints| {
-            for effect in ["NoSchedule", "NoExecute"] {
-                taints.push(json!({"key": UNREACHABLE, "effect": effect}));
-            }
-        })
-    }
-
-    /// Lets a failed node come back under its name, with the pods it had.
-    pub fn recover_node(&self, name: &str) -> Result<(), Error> {
-        self.client().merge(&node_path(name), &json!({"metadata": {"labels": {FAILED_LABEL: null}}}))?;
-        if self.pid(Component::Kwok).is_some() {
-            return Ok(());
-        }
-        let status = json!({"status": {"conditions": [condition("True", "KubeletReady")]}});
-        self.client().strategic_merge(&format!("{}/status", node_path(name)), &status)?;
-        self.change_taints(name, |taints| taints.retain(|taint| taint["key"] != UNREACHABLE))
-    }
-
-    /// Writes the taints anew; the node's version goes along, so that nobody else's change is lost.
-    fn change_taints(&self, name: &str, change: impl Fn(&mut Vec<Value>)) -> Result<(), Error> {
-        wait_for(&format!("the taints of {name}"), READY, || {
-            let mut node = self.client().get(&node_path(name))?;
-            let mut taints = node["spec"]["taints"].as_array().cloned().unwrap_or_default();
-            change(&mut taints);
-            node["spec"]["taints"] = taints.into();
-            match self.client().replace(&node_path(name), &node) {
-                Err(Error::Refused { status: 409, .. }) => Ok(None),
-                other => other.map(|_| Some(())),
-            }
-        })
-    }
-
-    /// KWOK makes the Lease first, and acts on the node once it has it.
-    fn await_lease(&self, name: &str, limit: Duration) -> Result<(), Error> {
-        wait_for(&format!("the Lease of node {name}"), limit, || match self.client().get(&lease_path(name)) {
-            Err(Error::Refused { status: 404, .. }) => Ok(None),
-            other => other.map(|_| Some(())),
-        })
-    }
-}
-
-const NOT_READY: &str = "node.kubernetes.io/not-ready";
-const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
-
-fn node_path(name: &str) -> String {
-    format!("/api/v1/nodes/{name}")
-}
-
-fn condition(status: &str, reason: &str) -> Value {
+/// The condition by which a kubelet says whether it is well.
+pub(crate) fn condition(status: &str, reason: &str) -> Value {
     json!({"type": "Ready", "status": status, "reason": reason, "message": ""})
-}
-
-fn lease_path(name: &str) -> String {
-    format!("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{name}")
-}
-
-/// Runs `act` for all items on a few threads; after an error no new item is begun, and the first error is given.
-fn in_parallel<T: Sync>(items: &[T], act: impl Fn(&T) -> Result<(), Error> + Sync) -> Result<(), Error> {
-    const THREADS: usize = 16;
-    let next = AtomicUsize::new(0);
-    let failure: Mutex<Option<Error>> = Mutex::default();
-    let work = || {
-        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(error) = act(item) {
-                next.store(items.len(), Ordering::Relaxed);
-                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-            }
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..THREADS.min(items.len()) {
-            scope.spawn(work);
-        }
-    });
-    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }

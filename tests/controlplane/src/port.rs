@@ -3,7 +3,7 @@
 use crate::error::{Context, Error};
 use rustix::net::{self, AddressFamily, SocketAddrAny, SocketType};
 use std::{
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     os::fd::OwnedFd,
 };
 
@@ -15,12 +15,6 @@ use std::{
 pub(crate) struct Port {
     number: u16,
     _socket: OwnedFd,
-}
-
-/// A loopback port that is free now, for a server that cannot share one: a stranger may be quicker.
-pub(crate) fn free_now() -> Result<u16, Error> {
-    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    socket.map(|address| address.port()).context(|| "finding a free port".to_owned())
 }
 
 // === impl Port ===

@@ -11,7 +11,7 @@ use crate::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
-    fs::OpenOptions,
+    fs::{self, OpenOptions},
     io,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -27,6 +27,8 @@ pub(crate) struct Process {
     component: Component,
     child: Child,
     log: PathBuf,
+    /// How much an earlier process of this component has left in the log.
+    log_begin: u64,
 }
 
 /// Runs between `setpriv` and the component: if the parent had died before the signal was set, nobody would send it.
@@ -69,6 +71,7 @@ impl Process {
     ) -> Result<Self, Error> {
         let file =
             OpenOptions::new().create(true).append(true).open(&log).context(|| log.display().to_string())?;
+        let log_begin = file.metadata().context(|| log.display().to_string())?.len();
         let errors = file.try_clone().context(|| log.display().to_string())?;
         let mut command = Command::new("setpriv");
         command
@@ -86,7 +89,7 @@ impl Process {
             hint: "it is part of util-linux",
             source,
         })?;
-        Ok(Self { component, child, log })
+        Ok(Self { component, child, log, log_begin })
     }
 
     /// Its process number.
@@ -95,10 +98,14 @@ impl Process {
     }
 
     /// Waits until `ready` holds; an error with the end of the log if the component ends or takes too long.
-    pub(crate) fn await_ready(&mut self, limit: Duration, ready: impl Fn() -> bool) -> Result<(), Error> {
+    pub(crate) fn await_ready(
+        &mut self,
+        limit: Duration,
+        ready: impl Fn(&Self) -> bool,
+    ) -> Result<(), Error> {
         let outcome = wait_for(self.component.name(), limit, || match self.child.try_wait() {
             Ok(Some(status)) => Ok(Some(Err(format!("ended with {status}")))),
-            Ok(None) => Ok(ready().then_some(Ok(()))),
+            Ok(None) => Ok(ready(self).then_some(Ok(()))),
             Err(error) => Ok(Some(Err(error.to_string()))),
         });
         match outcome {
@@ -106,6 +113,13 @@ impl Process {
             Ok(Err(reason)) => Err(self.failure(reason)),
             Err(_) => Err(self.failure(format!("is not ready after {} s", limit.as_secs()))),
         }
+    }
+
+    /// Whether this process has written these words to its log.
+    pub(crate) fn has_said(&self, words: &str) -> bool {
+        let begin = usize::try_from(self.log_begin).unwrap_or(usize::MAX);
+        let log = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(log.get(begin..).unwrap_or_default()).contains(words)
     }
 
     /// Asks it to end.

@@ -80,7 +80,7 @@ impl Site {
         format!("http://127.0.0.1:{}", self.port(Component::Etcd))
     }
 
-    /// The port on which a component listens; 0 for KWOK, which is given another one each time.
+    /// The port on which a component listens; 0 for KWOK, which does not.
     pub(crate) fn port(&self, component: Component) -> u16 {
         self.ports.get(&component).map_or(0, Port::number)
     }
@@ -108,9 +108,8 @@ impl Site {
 }
 
 fn reserve_ports() -> Result<BTreeMap<Component, Port>, Error> {
-    // KWOK's server cannot share a port with our reservation.
-    let sharing = Component::ALL.into_iter().filter(|component| *component != Component::Kwok);
-    sharing.map(|component| Ok((component, Port::reserve()?))).collect()
+    let listening = Component::ALL.into_iter().filter(|component| *component != Component::Kwok);
+    listening.map(|component| Ok((component, Port::reserve()?))).collect()
 }
 
 fn url(ports: &BTreeMap<Component, Port>) -> String {

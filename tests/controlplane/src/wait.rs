@@ -8,7 +8,7 @@ use std::{
 
 /// Asks `probe` again and again, first every 10 ms and later every 200 ms, until it gives a value.
 ///
-/// [`Error::Unreachable`] and a 5xx answer count as "not yet", because a server may be starting; any other error ends
+/// [`Error::Unreachable`] and the answers 429 and 5xx count as "not yet", because a server may be starting; any other error ends
 /// the wait at once, as does the deadline with [`Error::Late`].
 pub fn wait_for<T>(
     what: &str,
@@ -34,7 +34,7 @@ pub fn wait_for<T>(
 }
 
 fn is_passing(error: &Error) -> bool {
-    matches!(error, Error::Unreachable { .. } | Error::Refused { status: 500.., .. })
+    matches!(error, Error::Unreachable { .. } | Error::Refused { status: 429 | 500.., .. })
 }
 
 #[cfg(test)]

@@ -95,21 +95,21 @@ fn background() -> Result<(), Error> {
         .process_group(0)
         .spawn()
         .map_err(at("a background process"))?;
-    if let Some(talk) = owner.stderr.take() {
-        thread::spawn(move || io::copy(&mut { talk }, &mut io::stderr()));
+    let talk = owner.stderr.take();
+    let repeater = thread::spawn(move || talk.map(|mut talk| io::copy(&mut talk, &mut io::stderr())));
+    if let Some(kubeconfig) = first_line(&mut owner)? {
+        return writeln!(io::stdout(), "{kubeconfig}").map_err(at("standard output"));
     }
-    let kubeconfig = first_line(&mut owner)?;
-    writeln!(io::stdout(), "{kubeconfig}").map_err(at("standard output"))
+    // Its last words say why.
+    let _ = repeater.join();
+    let status = owner.wait().map_err(at("the background process"))?;
+    Err(Error::Invalid(format!("nothing was started: the background process ended with {status}")))
 }
 
-fn first_line(owner: &mut Child) -> Result<String, Error> {
+fn first_line(owner: &mut Child) -> Result<Option<String>, Error> {
     let mut line = String::new();
     if let Some(output) = owner.stdout.take() {
         BufReader::new(output.take(1 << 16)).read_line(&mut line).map_err(at("the background process"))?;
     }
-    if line.ends_with('\n') {
-        return Ok(line.trim_end().to_owned());
-    }
-    let status = owner.wait().map_err(at("the background process"))?;
-    Err(Error::Invalid(format!("nothing was started: the background process ended with {status}")))
+    Ok(line.strip_suffix('\n').map(str::to_owned))
 }
