@@ -101,7 +101,7 @@ impl Scheduler {
         true
     }
 
-    fn execute(&self, action: Action) {
+    fn execute(&mut self, action: Action) {
         match action {
             Action::UseDelays(nodes) => _ = self.in_use.send_replace(nodes),
             Action::Bind(_) | Action::Read(_) | Action::Report(_) | Action::Announce(_) => self.actor.execute(action),

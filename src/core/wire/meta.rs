@@ -1,5 +1,7 @@
 //! `metadata`.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -8,6 +10,19 @@ use crate::model::{Name, Owner, Version};
 use super::decode::{KeptAnnotations, Pairs, Presence, or_default};
 use super::error::{Fault, Problem};
 use super::intern::Interner;
+
+/// Which object it is, in a reading of which version: what even an object that can't be used still tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The namespace, empty for an object that is in none.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+    /// The UID, empty if it has none.
+    pub uid: String,
+    /// The resource version, empty if it has none.
+    pub resource_version: String,
+}
 
 /// The part of an object's metadata that is read.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -33,9 +48,55 @@ struct OwnerReference {
     controller: Option<bool>,
 }
 
+// === impl Identity ===
+
+impl Identity {
+    /// Reads the identity of any object in JSON, however wrong the rest of it is.
+    pub fn of_json(object: &str) -> Self {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Object {
+            metadata: Metadata,
+        }
+
+        #[derive(Default, Deserialize)]
+        #[serde(default, rename_all = "camelCase")]
+        struct Metadata {
+            namespace: String,
+            name: String,
+            uid: String,
+            resource_version: String,
+        }
+
+        let Object { metadata: Metadata { namespace, name, uid, resource_version } } =
+            serde_json::from_str(object).unwrap_or_default();
+        Self { namespace, name, uid, resource_version }
+    }
+}
+
+/// `namespace/name`, or the name alone.
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.namespace.is_empty() {
+            write!(f, "{}/", self.namespace)?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
 // === impl Meta ===
 
 impl Meta {
+    pub(super) fn identity(&self) -> Identity {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        Identity {
+            namespace: text(&self.namespace),
+            name: text(&self.name),
+            uid: text(&self.uid),
+            resource_version: text(&self.resource_version),
+        }
+    }
+
     /// The object's name, which it must have.
     pub(super) fn required_name(&self) -> Result<&str, Fault> {
         match self.name.as_deref() {

@@ -24,5 +24,6 @@ mod unsupported;
 
 pub use error::{Problem, WireError};
 pub use intern::Interner;
+pub use meta::Identity;
 pub use node::NodeObject;
 pub use pod::PodObject;

@@ -8,7 +8,7 @@ use super::amount::{AmountPairs, Amounts};
 use super::decode::or_default;
 use super::error::{Fault, WireError};
 use super::intern::Interner;
-use super::meta::Meta;
+use super::meta::{Identity, Meta};
 use super::toleration::TaintObject;
 
 /// A node as the API has it; only what placing needs is read.
@@ -51,6 +51,11 @@ struct ImageObject {
 // === impl NodeObject ===
 
 impl NodeObject {
+    /// Which object it is.
+    pub fn identity(&self) -> Identity {
+        self.metadata.identity()
+    }
+
     /// Checks the object and turns it into a node.
     pub fn into_node(self, interner: &mut Interner) -> Result<Node, WireError> {
         self.read(interner).map_err(|fault| {

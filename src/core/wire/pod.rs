@@ -10,7 +10,7 @@ use super::amount::AmountPairs;
 use super::decode::{Pairs, Presence, or_default};
 use super::error::{Fault, WireError};
 use super::intern::Interner;
-use super::meta::Meta;
+use super::meta::{Identity, Meta};
 use super::ports::ContainerPort;
 use super::requests::{self, ContainerStatus, Requirements, ResizeCondition};
 use super::toleration::TolerationObject;
@@ -129,6 +129,11 @@ struct ImageVolume {
 // === impl PodObject ===
 
 impl PodObject {
+    /// Which object it is.
+    pub fn identity(&self) -> Identity {
+        self.metadata.identity()
+    }
+
     /// The same object under another name: a template has none of its own.
     #[must_use]
     pub fn named(mut self, namespace: &str, name: &str) -> Self {

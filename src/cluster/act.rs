@@ -1,0 +1,231 @@
+//! Actions: what the core wants done.
+//!
+//! Each is a task of its own with a time limit. A binding and a reading end in exactly one event, whatever
+//! happens; conditions and events are written behind them, on connections of their own, and delay nothing.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use edge_core::state::{Action, Announcement, BindOutcome, Binding, Event, PodRef, ReadOutcome, Report};
+use edge_core::wire::Interner;
+use futures::FutureExt;
+use kube::api::{GetParams, PostParams};
+use kube::core::response::StatusSummary;
+use kube::core::{Request, Status};
+use serde::Serialize;
+use serde::ser::SerializeMap;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use super::answer::{Failure, within};
+use super::condition::Conditions;
+use super::notice::{Notice, Notices};
+use super::object::{Pods, Received};
+
+/// How long a request may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a throttled binding holds its place at most, whatever the server asks for.
+const LONGEST_HOLD: Duration = Duration::from_secs(5);
+
+/// Executes actions. What is still on its way when it is dropped is given up.
+pub struct Actor {
+    client: kube::Client,
+    events: mpsc::Sender<Event>,
+    tasks: JoinSet<()>,
+    conditions: Conditions,
+    notices: Notices,
+}
+
+// === impl Actor ===
+
+impl Actor {
+    /// Executes actions by `client` and sends what came of them to `events`.
+    pub fn new(client: kube::Client, events: mpsc::Sender<Event>) -> Self {
+        Self {
+            conditions: Conditions::new(client.clone()),
+            notices: Notices::new(client.clone()),
+            client,
+            events,
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Begins to execute `action` and returns at once.
+    ///
+    /// [`Action::UseDelays`] is for the source of delays and is ignored here.
+    pub fn execute(&mut self, action: Action) {
+        match action {
+            Action::Bind(binding) => self.bind(binding),
+            Action::Read(pod) => self.read(pod),
+            Action::Report(report) => self.report(report),
+            Action::Announce(announcement) => self.announce(&announcement),
+            Action::UseDelays(_) => (),
+        }
+    }
+
+    fn bind(&mut self, binding: Binding) {
+        let client = self.client.clone();
+        // The server sets the condition to true as it binds; one of ours that arrived later would undo it.
+        let condition = self.conditions.last_of(&binding.pod.uid);
+        let pod = binding.pod.clone();
+        let outcome = async move {
+            if let Some(written) = condition {
+                _ = written.await;
+            }
+            bind(&client, &binding).await
+        };
+        self.answer(pod, outcome, Event::Bind, || {
+            BindOutcome::Unknown("the request was given up".to_owned())
+        });
+    }
+
+    fn read(&mut self, pod: PodRef) {
+        let client = self.client.clone();
+        let wanted = pod.clone();
+        let outcome = async move { read(&client, &wanted).await };
+        self.answer(pod, outcome, Event::Read, || ReadOutcome::Failed);
+    }
+
+    fn report(&mut self, report: Report) {
+        self.notices.post(&Notice::failed_scheduling(&report));
+        if report.condition_changed {
+            self.conditions.write(report);
+        }
+    }
+
+    fn announce(&mut self, announcement: &Announcement) {
+        self.notices.post(&Notice::scheduled(announcement));
+    }
+
+    /// Runs `outcome` and sends it as the one event about `pod` that the core waits for; if it panics,
+    /// `lost` is sent.
+    fn answer<T: Send + 'static>(
+        &mut self,
+        pod: PodRef,
+        outcome: impl Future<Output = T> + Send + 'static,
+        event: fn(PodRef, T) -> Event,
+        lost: fn() -> T,
+    ) {
+        while self.tasks.try_join_next().is_some() {}
+        let events = self.events.clone();
+        self.tasks.spawn(async move {
+            let outcome = AssertUnwindSafe(outcome).catch_unwind().await.unwrap_or_else(|_| lost());
+            // There is nobody to tell once the loop has ended.
+            _ = events.send(event(pod, outcome)).await;
+        });
+    }
+}
+
+async fn bind(client: &kube::Client, binding: &Binding) -> BindOutcome {
+    let PodRef { key, uid: _ } = &binding.pod;
+    match within(TIMEOUT, post_binding(client, binding)).await {
+        Ok(Status { status: None | Some(StatusSummary::Success), .. }) => {
+            debug!(pod = %key, node = %binding.node, "bound");
+            BindOutcome::Bound
+        }
+        Ok(status) => BindOutcome::Unknown(status.message),
+        Err(failure) => {
+            warn!(pod = %key, node = %binding.node, error = %failure, "not bound");
+            give_up(failure).await
+        }
+    }
+}
+
+async fn give_up(failure: Failure) -> BindOutcome {
+    match failure {
+        Failure::Gone => BindOutcome::Gone,
+        Failure::Conflict(_) => BindOutcome::Conflict,
+        Failure::Refused(status) => BindOutcome::Refused(status.message),
+        Failure::Throttled { status, retry_after } => {
+            // It keeps its place among those in flight, and so holds back others too.
+            tokio::time::sleep(retry_after.min(LONGEST_HOLD)).await;
+            BindOutcome::Unknown(status.message)
+        }
+        Failure::Unknown(_) | Failure::TimedOut(_) => BindOutcome::Unknown(failure.to_string()),
+    }
+}
+
+async fn post_binding(client: &kube::Client, binding: &Binding) -> kube::Result<Status> {
+    let PodRef { key, uid } = &binding.pod;
+    let body = BindingBody {
+        api_version: "v1",
+        kind: "Binding",
+        metadata: BindingMeta {
+            namespace: &key.namespace,
+            name: &key.name,
+            uid: uid.as_str(),
+            annotations: Annotations(&binding.annotations),
+        },
+        target: Target { kind: "Node", name: binding.node.as_str() },
+    };
+    let body = serde_json::to_vec(&body).map_err(kube::Error::SerdeError)?;
+    let request = pods(&key.namespace).create_subresource("binding", &key.name, &PostParams::default(), body);
+    // The answer is a status, not a binding.
+    client.request(request.map_err(kube::Error::BuildRequest)?).await
+}
+
+async fn read(client: &kube::Client, pod: &PodRef) -> ReadOutcome {
+    let answer = match within(TIMEOUT, get_pod(client, pod)).await {
+        Ok(answer) => answer,
+        Err(Failure::Gone) => return ReadOutcome::Gone,
+        Err(failure) => {
+            warn!(pod = %pod.key, error = %failure, "not read");
+            return ReadOutcome::Failed;
+        }
+    };
+    match answer.read(&mut Interner::default()) {
+        Ok(found) => ReadOutcome::Found(Box::new(found)),
+        Err(undecodable) => {
+            warn!(pod = %pod.key, error = %undecodable.error, "can't be read");
+            ReadOutcome::Failed
+        }
+    }
+}
+
+async fn get_pod(client: &kube::Client, pod: &PodRef) -> kube::Result<Received<Pods>> {
+    let request = pods(&pod.key.namespace).get(&pod.key.name, &GetParams::default());
+    client.request(request.map_err(kube::Error::BuildRequest)?).await
+}
+
+/// Requests on the pods of a namespace.
+pub(super) fn pods(namespace: &str) -> Request {
+    Request::new(format!("/api/v1/namespaces/{namespace}/pods"))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BindingBody<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    metadata: BindingMeta<'a>,
+    target: Target<'a>,
+}
+
+#[derive(Serialize)]
+struct BindingMeta<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    uid: &'a str,
+    annotations: Annotations<'a>,
+}
+
+#[derive(Serialize)]
+struct Target<'a> {
+    kind: &'static str,
+    name: &'a str,
+}
+
+struct Annotations<'a>(&'a [(&'static str, String)]);
+
+// === impl Annotations ===
+
+impl Serialize for Annotations<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,86 @@
+//! The connection to the API server.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kube::config::{Config, InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
+
+/// How long setting up a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why there is no connection. What to do follows from which setting is at fault.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The kubeconfig that was named can't be used.
+    #[error("kubeconfig {}: {source}", path.display())]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KubeconfigError,
+    },
+    /// The address that was given is none.
+    #[error("--master {address:?} is no URL such as https://10.0.0.1:6443")]
+    Master {
+        /// What was given.
+        address: String,
+    },
+    /// Nothing was named, and neither a service account nor a kubeconfig was found.
+    #[error("no API server: run in a pod, or give --kubeconfig: {0}")]
+    NotFound(#[source] InferConfigError),
+    /// The settings were read but no client can be made of them.
+    #[error("the API server can't be used as configured: {0}")]
+    Client(#[source] kube::Error),
+}
+
+/// A client for the API server that the flags name; without flags that of the service account, or of
+/// the user's kubeconfig. Nothing is sent yet.
+pub async fn connect(kubeconfig: Option<&Path>, master: Option<&str>) -> Result<kube::Client, ConnectError> {
+    let mut config = match (kubeconfig, master) {
+        (Some(path), _) => from_file(path).await?,
+        (None, Some(address)) => Config::new(read_address(address)?),
+        (None, None) => Config::infer().await.map_err(ConnectError::NotFound)?,
+    };
+    if let Some(address) = master {
+        config.cluster_url = read_address(address)?;
+    }
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    // A request that is repeated below our notice would end in an outcome that is not the first one's.
+    config.default_retry = false;
+    kube::Client::try_from(config).map_err(ConnectError::Client)
+}
+
+async fn from_file(path: &Path) -> Result<Config, ConnectError> {
+    let at_fault = |source| ConnectError::Kubeconfig { path: path.to_owned(), source };
+    let kubeconfig = Kubeconfig::read_from(path).map_err(at_fault)?;
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(at_fault)
+}
+
+fn read_address<T: std::str::FromStr>(address: &str) -> Result<T, ConnectError> {
+    let is_url = address.starts_with("https://") || address.starts_with("http://");
+    let parsed = if is_url { address.parse().ok() } else { None };
+    parsed.ok_or_else(|| ConnectError::Master { address: address.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    async fn check(kubeconfig: Option<&str>, master: Option<&str>, expected: Result<(), &str>) {
+        let connected = connect(kubeconfig.map(Path::new), master).await;
+        match (connected, expected) {
+            (Ok(_), Ok(())) => (),
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (connected, _) => panic!("{:?}", connected.map(|_| ())),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_setting_that_is_wrong_is_named() {
+        check(None, Some("http://127.0.0.1:8080"), Ok(())).await;
+        check(None, Some("https://127.0.0.1:6443"), Ok(())).await;
+        check(None, Some("10.0.0.1:6443"), Err(r#"--master "10.0.0.1:6443" is no URL"#)).await;
+        check(Some("/does/not/exist"), None, Err("kubeconfig /does/not/exist: ")).await;
+    }
+}

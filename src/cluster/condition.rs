@@ -1,0 +1,151 @@
+//! The condition `PodScheduled=False`, which tells a pod's owner why it waits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use edge_core::model::PodUid;
+use edge_core::state::{PodRef, Report};
+use kube::api::{Patch, PatchParams};
+use serde::Serialize;
+use serde::de::IgnoredAny;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use super::act::pods;
+use super::answer::{Failure, within};
+use super::timestamp;
+
+/// How many are written at once.
+const PARALLEL: usize = 16;
+/// How long a request may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How often one is tried, and the pause after the first failure; each further one is twice as long.
+const TRIES: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Below this many pods nothing is swept.
+const SWEEP_LEAST: usize = 64;
+
+/// Writes conditions, those of one pod in order.
+pub(super) struct Conditions {
+    client: kube::Client,
+    permits: Arc<Semaphore>,
+    tasks: JoinSet<()>,
+    /// For each pod the end of the last writing that was begun.
+    last: HashMap<PodUid, oneshot::Receiver<()>>,
+    sweep_at: usize,
+}
+
+// === impl Conditions ===
+
+impl Conditions {
+    pub(super) fn new(client: kube::Client) -> Self {
+        let permits = Arc::new(Semaphore::new(PARALLEL));
+        Self { client, permits, tasks: JoinSet::new(), last: HashMap::new(), sweep_at: SWEEP_LEAST }
+    }
+
+    /// Completes when no condition of the pod is on its way any more; none if there is none.
+    pub(super) fn last_of(&mut self, pod: &PodUid) -> Option<oneshot::Receiver<()>> {
+        self.last.remove(pod)
+    }
+
+    /// Begins to write the condition.
+    pub(super) fn write(&mut self, report: Report) {
+        self.sweep();
+        let (ended, end) = oneshot::channel();
+        let previous = self.last.insert(report.pod.uid.clone(), end);
+        let client = self.client.clone();
+        let permits = Arc::clone(&self.permits);
+        self.tasks.spawn(async move {
+            if let Some(previous) = previous {
+                _ = previous.await;
+            }
+            if let Ok(_permit) = permits.acquire_owned().await {
+                // Boxed, as thousands may wait for a permit.
+                Box::pin(write(&client, &report)).await;
+            }
+            drop(ended);
+        });
+    }
+
+    fn sweep(&mut self) {
+        while self.tasks.try_join_next().is_some() {}
+        if self.last.len() >= self.sweep_at {
+            self.last.retain(|_, end| end.try_recv() == Err(oneshot::error::TryRecvError::Empty));
+            self.sweep_at = self.last.len().saturating_mul(2).max(SWEEP_LEAST);
+        }
+    }
+}
+
+async fn write(client: &kube::Client, report: &Report) {
+    let mut pause = FIRST_PAUSE;
+    for attempt in 1..=TRIES {
+        match within(TIMEOUT, patch(client, report)).await {
+            Ok(IgnoredAny) => return,
+            Err(Failure::Gone | Failure::Conflict(_)) => {
+                debug!(pod = %report.pod.key, "the pod is gone; its condition is not written");
+                return;
+            }
+            Err(failure) if failure.is_passing() && attempt < TRIES => {
+                tokio::time::sleep(pause).await;
+                pause = pause.saturating_mul(2);
+            }
+            Err(failure) => {
+                warn!(pod = %report.pod.key, error = %failure, "the condition was not written");
+                return;
+            }
+        }
+    }
+}
+
+async fn patch(client: &kube::Client, report: &Report) -> kube::Result<IgnoredAny> {
+    let PodRef { key, uid } = &report.pod;
+    let condition = Condition {
+        kind: "PodScheduled",
+        status: "False",
+        reason: report.reason.as_str(),
+        message: &report.message,
+        observed_generation: report.generation,
+        last_probe_time: None,
+        last_transition_time: timestamp::seconds(),
+    };
+    let body = PodPatch {
+        // With the UID, a later pod of the same name is left alone.
+        metadata: PatchMeta { uid: uid.as_str() },
+        status: PatchStatus { conditions: [condition] },
+    };
+    let patch = Patch::Strategic(body);
+    let request =
+        pods(&key.namespace).patch_subresource("status", &key.name, &PatchParams::default(), &patch);
+    client.request(request.map_err(kube::Error::BuildRequest)?).await
+}
+
+#[derive(Serialize)]
+struct PodPatch<'a> {
+    metadata: PatchMeta<'a>,
+    status: PatchStatus<'a>,
+}
+
+#[derive(Serialize)]
+struct PatchMeta<'a> {
+    uid: &'a str,
+}
+
+#[derive(Serialize)]
+struct PatchStatus<'a> {
+    conditions: [Condition<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Condition<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    status: &'static str,
+    reason: &'static str,
+    message: &'a str,
+    observed_generation: i64,
+    last_probe_time: Option<()>,
+    last_transition_time: String,
+}

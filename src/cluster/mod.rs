@@ -1,0 +1,20 @@
+//! The cluster: the only module that names the Kubernetes API.
+//!
+//! ```text
+//! client   the connection
+//! watch    pods and nodes, decoded slimly, as events for the core
+//! act      what the core wants done: bindings, conditions, events
+//! ```
+
+pub mod act;
+mod answer;
+pub mod client;
+mod condition;
+mod notice;
+mod object;
+mod series;
+mod timestamp;
+pub mod watch;
+
+pub use act::Actor;
+pub use client::{ConnectError, connect};

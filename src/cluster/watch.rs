@@ -1,0 +1,177 @@
+//! Watches: what happens in the cluster, as events for the core.
+//!
+//! A watch never ends of itself. Whatever goes wrong it is taken up again, and when changes may have been
+//! missed it begins with a complete list, so that what the core knows always converges to what is.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use edge_core::state::{Change, Event};
+use edge_core::wire::Interner;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use kube::Api;
+use kube::runtime::watcher::{self, InitialListStrategy, watcher};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+
+use super::object::{Kind, Nodes, Pods, Received, Undecodable};
+
+/// How many objects a page of a list has, where the server can't stream it: it bounds how much undecoded
+/// text is held at once.
+const PAGE: u32 = 500;
+/// How long the server lets a watch run. The watch is taken up again where it ended, so this costs one
+/// request, and it is how soon a connection that died silently is noticed.
+const WATCH_SECONDS: u32 = 60;
+/// The first pause after a failure; each further one is twice as long, up to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The watches of everything the core knows of. Each is a future to be spawned that ends only when nobody
+/// takes events any more, with the name of what was watched. When `events` is full a watch waits, and with
+/// it the server.
+pub fn all(client: &kube::Client, events: &mpsc::Sender<Event>) -> Vec<BoxFuture<'static, &'static str>> {
+    let interner = Arc::default();
+    vec![
+        follow(client.clone(), events.clone(), Reader::<Pods>::new(&interner)).boxed(),
+        follow(client.clone(), events.clone(), Reader::<Nodes>::new(&interner)).boxed(),
+    ]
+}
+
+/// Turns what a watch says into changes.
+struct Reader<K: Kind> {
+    interner: Arc<Mutex<Interner>>,
+    /// The list that is coming in; it counts once it is complete.
+    listed: Vec<K::Model>,
+    /// Objects that can't be read, so that each is logged once.
+    skipped: HashSet<String>,
+    skipped_in_all: u64,
+}
+
+/// A pause that grows from failure to failure.
+struct Pause {
+    next: Duration,
+}
+
+async fn follow<K: Kind>(
+    client: kube::Client,
+    events: mpsc::Sender<Event>,
+    mut reader: Reader<K>,
+) -> &'static str {
+    let mut strategy = InitialListStrategy::StreamingList;
+    let mut pause = Pause { next: FIRST_PAUSE };
+    loop {
+        let config = watcher::Config {
+            initial_list_strategy: strategy.clone(),
+            page_size: Some(PAGE),
+            ..watcher::Config::default().timeout(WATCH_SECONDS)
+        };
+        let mut stream = watcher(Api::<Received<K>>::all(client.clone()), config).boxed();
+        while let Some(said) = stream.next().await {
+            match said {
+                Ok(said) => {
+                    pause = Pause { next: FIRST_PAUSE };
+                    let Some(change) = reader.read(said) else { continue };
+                    if events.send(K::event(change)).await.is_err() {
+                        return K::NAME;
+                    }
+                }
+                Err(error) if strategy == InitialListStrategy::StreamingList && refuses_streaming(&error) => {
+                    info!(kind = K::NAME, "the server does not stream lists; listing page by page");
+                    strategy = InitialListStrategy::ListWatch;
+                    break;
+                }
+                Err(error) => pause.wait(K::NAME, &error).await,
+            }
+        }
+    }
+}
+
+/// Whether the server doesn't know, or isn't allowed, to stream the list (`sendInitialEvents`).
+fn refuses_streaming(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::WatchStartFailed(kube::Error::Api(status)) => matches!(status.code, 400 | 422),
+        watcher::Error::WatchError(status) => matches!(status.code, 400 | 422),
+        watcher::Error::WatchStartFailed(_)
+        | watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => false,
+    }
+}
+
+// === impl Reader ===
+
+impl<K: Kind> Reader<K> {
+    fn new(interner: &Arc<Mutex<Interner>>) -> Self {
+        Self {
+            interner: Arc::clone(interner),
+            listed: Vec::new(),
+            skipped: HashSet::new(),
+            skipped_in_all: 0,
+        }
+    }
+
+    /// What the core is to be told, if anything.
+    fn read(&mut self, said: watcher::Event<Received<K>>) -> Option<Change<K::Model>> {
+        match said {
+            // A list that broke off is begun anew; what came of it is dropped.
+            watcher::Event::Init => {
+                self.listed.clear();
+                None
+            }
+            watcher::Event::InitApply(object) => {
+                let object = self.decode(object);
+                self.listed.extend(object);
+                None
+            }
+            watcher::Event::InitDone => {
+                info!(kind = K::NAME, count = self.listed.len(), "listed");
+                Some(Change::Reset(std::mem::take(&mut self.listed)))
+            }
+            watcher::Event::Apply(object) => self.decode(object).map(|object| Change::Put(Box::new(object))),
+            watcher::Event::Delete(object) => {
+                let identity = object.identity();
+                // An object that can't be read any more may have been read before, so its end counts.
+                let object = self.decode(object).unwrap_or_else(|| K::bare(&identity));
+                self.skipped.remove(&identity.to_string());
+                Some(Change::Gone(Box::new(object)))
+            }
+        }
+    }
+
+    fn decode(&mut self, object: Received<K>) -> Option<K::Model> {
+        let interner = Arc::clone(&self.interner);
+        let mut interner = interner.lock().unwrap_or_else(PoisonError::into_inner);
+        match object.read(&mut interner) {
+            Ok(object) => Some(object),
+            Err(undecodable) => {
+                self.skip(&undecodable);
+                None
+            }
+        }
+    }
+
+    fn skip(&mut self, Undecodable { identity, error }: &Undecodable) {
+        self.skipped_in_all += 1;
+        if self.skipped.insert(identity.to_string()) {
+            warn!(kind = K::NAME, object = %identity, %error, skipped = self.skipped_in_all, "can't be read; skipped");
+        }
+    }
+}
+
+// === impl Pause ===
+
+impl Pause {
+    async fn wait(&mut self, kind: &'static str, error: &watcher::Error) {
+        let pause = self.next;
+        // The first failure is told, not each of an outage.
+        if pause == FIRST_PAUSE {
+            warn!(kind, %error, "the watch failed; it is taken up again");
+        } else {
+            debug!(kind, %error, ?pause, "the watch failed again");
+        }
+        self.next = pause.saturating_mul(2).min(LAST_PAUSE);
+        tokio::time::sleep(pause).await;
+    }
+}
