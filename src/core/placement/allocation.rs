@@ -86,6 +86,7 @@ impl<'a> Share<'a> {
 
     /// What the pod would take of `node`, unless the resource doesn't count there: the node has none of
     /// it, or it is an extended one that the pod doesn't request.
+    #[inline]
     pub(crate) fn on(&self, node: NodeView<'_>) -> Option<Allocation> {
         let (allocatable, usage) = (&node.node.allocatable, node.usage);
         let (capacity, before) = match (self.resource, self.basis) {

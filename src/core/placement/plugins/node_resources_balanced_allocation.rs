@@ -18,6 +18,13 @@ pub struct NodeResourcesBalancedAllocation {
 
 struct Balance<'a>(Vec<Share<'a>>);
 
+/// The part of a resource that is used, from 0 to 1.
+#[derive(Clone, Copy)]
+struct Fractions {
+    without_pod: f64,
+    with_pod: f64,
+}
+
 // === impl NodeResourcesBalancedAllocation ===
 
 impl Default for NodeResourcesBalancedAllocation {
@@ -44,35 +51,45 @@ impl Plugin for NodeResourcesBalancedAllocation {
 // === impl Balance ===
 
 impl Balance<'_> {
-    /// How balanced the node is if this much of each resource is taken: 50 to 100, the more the better.
-    fn of(&self, node: NodeView<'_>, taken: fn(Allocation) -> i64) -> i64 {
-        let allocations = self.0.iter().filter_map(|share| share.on(node));
-        let fractions = allocations.map(|allocation| fraction(taken(allocation), allocation.capacity));
-        hundredths(1.0 - deviation(fractions))
+    /// How much of each resource that counts on the node is used.
+    fn fractions(&self, node: NodeView<'_>) -> impl Iterator<Item = Fractions> + Clone {
+        self.0.iter().filter_map(move |share| {
+            let Allocation { capacity, before, after } = share.on(node)?;
+            Some(Fractions { without_pod: fraction(before, capacity), with_pod: fraction(after, capacity) })
+        })
     }
 }
 
 impl NodeScorer for Balance<'_> {
     fn score(&self, node: NodeView<'_>) -> i64 {
-        let half = MAX_NODE_SCORE / 2;
-        let improvement = self.of(node, |it| it.after) - self.of(node, |it| it.before);
-        half + i64::midpoint(half, improvement)
+        let fractions = self.fractions(node);
+        let mut first = fractions.clone();
+        let (before, after) = match (first.next(), first.next(), first.next()) {
+            // Of two, the deviation is half of their difference.
+            (Some(a), Some(b), None) => (half(a.without_pod - b.without_pod), half(a.with_pod - b.with_pod)),
+            (_, _, Some(_)) => (
+                deviation(fractions.clone().map(|it| it.without_pod)),
+                deviation(fractions.map(|it| it.with_pod)),
+            ),
+            (_, None, None) | (None, Some(_), None) => (0.0, 0.0),
+        };
+        // Both are from 50 to 100, so their difference is brought back into that range.
+        let improvement = hundredths(1.0 - after) - hundredths(1.0 - before);
+        let middle = MAX_NODE_SCORE / 2;
+        middle + i64::midpoint(middle, improvement)
     }
+}
+
+fn half(difference: f64) -> f64 {
+    (difference / 2.0).abs()
 }
 
 /// The standard deviation. Whatever is rounded on the way is rounded as upstream does it.
 fn deviation(fractions: impl Iterator<Item = f64> + Clone) -> f64 {
-    let mut first = fractions.clone();
-    match (first.next(), first.next(), first.next()) {
-        (_, _, Some(_)) => {
-            let (count, sum) = fractions.clone().fold((0.0, 0.0), |(count, sum), it| (count + 1.0, sum + it));
-            let mean: f64 = sum / count;
-            let squares: f64 = fractions.fold(0.0, |sum, it| sum + (it - mean) * (it - mean));
-            (squares / count).sqrt()
-        }
-        (Some(a), Some(b), None) => ((a - b) / 2.0).abs(),
-        (_, None, None) | (None, Some(_), None) => 0.0,
-    }
+    let (count, sum) = fractions.clone().fold((0.0, 0.0), |(count, sum), it| (count + 1.0, sum + it));
+    let mean: f64 = sum / count;
+    let squares: f64 = fractions.fold(0.0, |sum, it| sum + (it - mean) * (it - mean));
+    (squares / count).sqrt()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "upstream converts in the same way")]
@@ -179,7 +196,7 @@ mod tests {
         let mut numbers = Numbers(0xba1b);
         for _ in 0..2_000 {
             let pair = [(); 2].map(|()| fraction(numbers.below(1_001), 1_000));
-            assert!((deviation(pair.into_iter()) - naive(&pair)).abs() < 1e-12, "{pair:?}");
+            assert!((half(pair[0] - pair[1]) - naive(&pair)).abs() < 1e-12, "{pair:?}");
         }
     }
 }

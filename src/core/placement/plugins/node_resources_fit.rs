@@ -31,12 +31,21 @@ struct Requests<'a> {
     insufficient: Vec<Reason>,
 }
 
+/// What is short on a node, as it is found.
+struct Short {
+    /// `No` once there is less of something in all than is requested: then it doesn't help to take pods
+    /// away.
+    resolvable: Resolvable,
+    reason: Option<Reason>,
+    more: Vec<Reason>,
+}
+
 struct LeastAllocated<'a>(Vec<Share<'a>>);
 
-const TOO_MANY_PODS: Reason = Reason::Fixed("Too many pods");
-const INSUFFICIENT_CPU: Reason = Reason::Fixed("Insufficient cpu");
-const INSUFFICIENT_MEMORY: Reason = Reason::Fixed("Insufficient memory");
-const INSUFFICIENT_STORAGE: Reason = Reason::Fixed("Insufficient ephemeral-storage");
+static TOO_MANY_PODS: Reason = Reason::Fixed("Too many pods");
+static INSUFFICIENT_CPU: Reason = Reason::Fixed("Insufficient cpu");
+static INSUFFICIENT_MEMORY: Reason = Reason::Fixed("Insufficient memory");
+static INSUFFICIENT_STORAGE: Reason = Reason::Fixed("Insufficient ephemeral-storage");
 
 /// Whether a request can't be met. One of 0 always can, even where more is in use than there is.
 fn is_short(request: i64, capacity: i64, used: i64) -> bool {
@@ -123,33 +132,23 @@ impl<'a> Requests<'a> {
         }
     }
 
-    /// Everything that is short on the node. If there is less of one of them in all than the pod
-    /// requests, taking pods away doesn't help.
-    #[cold]
+    /// Everything that is short on the node, if anything is.
     fn rejection(&self, node: NodeView<'_>) -> Option<Rejection> {
         let (capacity, used) = (&node.node.allocatable, &node.usage.requested);
-        let Resources { cpu, memory, ephemeral_storage, scalars } = self.requests;
-        let storage = (capacity.ephemeral_storage.0, used.ephemeral_storage.0);
-        let fixed = [
-            (INSUFFICIENT_CPU, cpu.0, capacity.cpu.0, used.cpu.0),
-            (INSUFFICIENT_MEMORY, memory.0, capacity.memory.0, used.memory.0),
-            (INSUFFICIENT_STORAGE, ephemeral_storage.0, storage.0, storage.1),
-        ];
-        let scalars = scalars.iter().zip(&self.insufficient).map(|((name, request), reason)| {
-            (reason.clone(), *request, capacity.scalar(name), used.scalar(name))
-        });
-        let mut resolvable = Resolvable::ByPreemption;
-        let short = fixed.into_iter().chain(scalars).filter_map(|(reason, request, capacity, used)| {
-            if request > 0 && request > capacity {
-                resolvable = Resolvable::No;
-            }
-            is_short(request, capacity, used).then_some(reason)
-        });
-        let pods = (node.usage.pods >= node.node.allowed_pods).then_some(TOO_MANY_PODS);
-        let mut reasons = pods.into_iter().chain(short);
-        let reason = reasons.next()?;
-        let more = reasons.collect();
-        Some(Rejection { resolvable, reason, more })
+        let Resources { cpu, memory, ephemeral_storage: storage, scalars } = self.requests;
+        let mut short = Short { resolvable: Resolvable::ByPreemption, reason: None, more: Vec::new() };
+        if node.usage.pods >= node.node.allowed_pods {
+            short.add(&TOO_MANY_PODS);
+        }
+        short.check(&INSUFFICIENT_CPU, cpu.0, capacity.cpu.0, used.cpu.0);
+        short.check(&INSUFFICIENT_MEMORY, memory.0, capacity.memory.0, used.memory.0);
+        let (capacity_storage, used_storage) = (capacity.ephemeral_storage.0, used.ephemeral_storage.0);
+        short.check(&INSUFFICIENT_STORAGE, storage.0, capacity_storage, used_storage);
+        for ((name, request), reason) in scalars.iter().zip(&self.insufficient) {
+            short.check(reason, *request, capacity.scalar(name), used.scalar(name));
+        }
+        let Short { resolvable, reason, more } = short;
+        Some(Rejection { resolvable, reason: reason?, more })
     }
 }
 
@@ -159,6 +158,26 @@ impl NodeFilter for Requests<'_> {
             return Verdict::Fits;
         }
         self.rejection(node).map_or(Verdict::Fits, Verdict::Rejected)
+    }
+}
+
+// === impl Short ===
+
+impl Short {
+    fn check(&mut self, reason: &Reason, request: i64, capacity: i64, used: i64) {
+        if is_short(request, capacity, used) {
+            if request > capacity {
+                self.resolvable = Resolvable::No;
+            }
+            self.add(reason);
+        }
+    }
+
+    fn add(&mut self, reason: &Reason) {
+        match self.reason {
+            None => self.reason = Some(reason.clone()),
+            Some(_) => self.more.push(reason.clone()),
+        }
     }
 }
 
