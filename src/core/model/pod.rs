@@ -54,7 +54,8 @@ pub struct HostPort {
     pub port: u16,
 }
 
-/// The images a pod uses, each as often as it is used.
+/// The images a pod uses, each as often as it is used, by the names under which nodes list them: with
+/// the tag `latest` where the pod gives neither tag nor digest (upstream: `normalizedImageName`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodImages {
     /// Those of its containers and init containers, one for each.

@@ -1,7 +1,5 @@
 //! ImageLocality (upstream: `plugins/imagelocality`).
 
-use std::borrow::Cow;
-
 use crate::placement::{Cycle, ImageState, MAX_NODE_SCORE, NodeScorer, NodeSlot, NodeView, Plugin, PreScore};
 
 /// Prefers nodes that have the pod's images already, the more bytes the better.
@@ -30,7 +28,7 @@ impl Plugin for ImageLocality {
         let (images, nodes) = (&cycle.pod.images, &cycle.snapshot.nodes);
         let mut bytes = Vec::new();
         for image in images.containers.iter().chain(&images.volumes) {
-            if let Some(state) = nodes.image(&normalized(image)) {
+            if let Some(state) = nodes.image(image) {
                 count(&mut bytes, state, nodes.len());
             }
         }
@@ -64,16 +62,6 @@ fn count(bytes: &mut Vec<i64>, state: &ImageState, num_nodes: usize) {
 fn scaled(state: &ImageState, num_nodes: usize) -> i64 {
     let spread = state.nodes().len() as f64 / num_nodes as f64;
     (state.size() as f64 * spread) as i64
-}
-
-/// The name under which nodes list the image: with the tag that container runtimes add where there is
-/// neither tag nor digest.
-fn normalized(image: &str) -> Cow<'_, str> {
-    // A colon before the last slash belongs to the registry's port.
-    if image.rfind(':') <= image.rfind('/') {
-        return Cow::Owned(format!("{image}:latest"));
-    }
-    Cow::Borrowed(image)
 }
 
 impl NodeScorer for Locality {
@@ -139,19 +127,5 @@ mod tests {
         let nodes = [node("n").image(&["a:1", "a@sha256:0"], 1_000 * MIB)];
         check(&pod("p").images(&["a@sha256:0"], &[]), &nodes, Some(&[100]));
         check(&pod("p").images(&["a"], &[]), &nodes, None);
-    }
-
-    #[track_caller]
-    fn check_name(image: &str, expected: &str) {
-        assert_eq!(normalized(image), expected);
-    }
-
-    #[test]
-    fn an_image_without_tag_is_the_latest() {
-        check_name("nginx", "nginx:latest");
-        check_name("nginx:1.29", "nginx:1.29");
-        check_name("example.com:5000/nginx", "example.com:5000/nginx:latest");
-        check_name("example.com:5000/nginx:1.29", "example.com:5000/nginx:1.29");
-        check_name("example.com/nginx@sha256:0123", "example.com/nginx@sha256:0123");
     }
 }
