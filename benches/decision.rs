@@ -54,9 +54,12 @@ fn percentiles() {
     for case in CASES {
         let snapshot = case.snapshot();
         let profile = Profile::with_all_plugins("edge-scheduler");
-        let mut times: Vec<Duration> = (0..DECISIONS).map(|idx| case.decide(&snapshot, &profile, idx)).collect();
+        let mut times: Vec<Duration> =
+            (0..DECISIONS).map(|idx| case.decide(&snapshot, &profile, idx)).collect();
         times.sort_unstable();
-        let at = |percent: usize| times.get(times.len() * percent / 100).map_or(0.0, |time| time.as_secs_f64() * 1e6);
+        let at = |percent: usize| {
+            times.get(times.len() * percent / 100).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+        };
         let max = times.last().map_or(0.0, |time| time.as_secs_f64() * 1e6);
         println!("{:<28} {:>9.1} {:>9.1} {max:>9.1}", case.to_string(), at(50), at(99));
     }
@@ -148,7 +151,12 @@ fn node(idx: u32) -> Node {
         ("kubernetes.io/arch".into(), "amd64".into()),
     ];
     let allocatable = Resources { cpu: MilliCpu(4_000), memory: Bytes(32 << 30), ..Resources::default() };
-    Node { labels: labels.into_iter().collect(), allocatable, allowed_pods: 110, ..Node::named(&*format!("node-{idx}")) }
+    Node {
+        labels: labels.into_iter().collect(),
+        allocatable,
+        allowed_pods: 110,
+        ..Node::named(&*format!("node-{idx}"))
+    }
 }
 
 /// Spread over 1 to 100 ms, so that a bound of 20 ms admits a fifth of the nodes.

@@ -1,5 +1,6 @@
 //! `edge-scheduler`, the binary: reads the command line, sets up the log, and runs.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -8,7 +9,6 @@ use edge_scheduler::cluster;
 use edge_scheduler::run::{self, Options};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
-use tracing_subscriber::filter::LevelFilter;
 
 /// One thread: the core decides in order anyway, and a single allocator arena keeps memory small.
 #[tokio::main(flavor = "current_thread")]
@@ -40,13 +40,17 @@ async fn schedule(cli: Cli) -> anyhow::Result<()> {
     Ok(run::run(client, options, shutdown).await?)
 }
 
+/// Our own words first: what libraries say of each request is only for `-v 4`.
 fn set_up_log(format: LogFormat, verbosity: u8) {
-    let level = match verbosity {
-        0 | 1 => LevelFilter::INFO,
-        2 | 3 => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
+    let filter = match verbosity {
+        0 | 1 => "info",
+        2 | 3 => "info,edge_scheduler=debug",
+        _ => "trace",
     };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

@@ -33,7 +33,11 @@ pub enum RunError {
 }
 
 /// Schedules until `shutdown` completes or something it can't do without ends.
-pub async fn run(client: kube::Client, options: Options, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+pub async fn run(
+    client: kube::Client,
+    options: Options,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
     let (events, mut incoming) = mpsc::channel(EVENT_CAPACITY);
     let (in_use, in_use_rx) = watch::channel(Vec::new());
     let mut vital = JoinSet::new();
@@ -104,7 +108,9 @@ impl Scheduler {
     fn execute(&mut self, action: Action) {
         match action {
             Action::UseDelays(nodes) => _ = self.in_use.send_replace(nodes),
-            Action::Bind(_) | Action::Read(_) | Action::Report(_) | Action::Announce(_) => self.actor.execute(action),
+            Action::Bind(_) | Action::Read(_) | Action::Report(_) | Action::Announce(_) => {
+                self.actor.execute(action)
+            }
         }
     }
 }

@@ -84,9 +84,11 @@ impl FileSource {
     }
 
     fn read(&self, wanted: &[NodeName]) -> Result<Vec<DelayRow>, ReadError> {
-        let metadata = fs::read_to_string(&self.metadata).map_err(|error| ReadError::of(&self.metadata, error))?;
+        let metadata =
+            fs::read_to_string(&self.metadata).map_err(|error| ReadError::of(&self.metadata, error))?;
         let matrix = File::open(&self.matrix).map_err(|error| ReadError::of(&self.matrix, error))?;
-        read_rows(BufReader::with_capacity(1 << 16, matrix), &metadata, wanted).map_err(|error| self.malformed(&error))
+        read_rows(BufReader::with_capacity(1 << 16, matrix), &metadata, wanted)
+            .map_err(|error| self.malformed(&error))
     }
 
     fn malformed(&self, error: &FileError) -> ReadError {
@@ -168,7 +170,10 @@ impl Reader {
 }
 
 /// Reads aside, because a large matrix takes a second.
-async fn read_aside(source: FileSource, wanted: Vec<NodeName>) -> (Result<Vec<DelayRow>, ReadError>, Vec<NodeName>) {
+async fn read_aside(
+    source: FileSource,
+    wanted: Vec<NodeName>,
+) -> (Result<Vec<DelayRow>, ReadError>, Vec<NodeName>) {
     let path = source.matrix.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let read = source.read(&wanted);

@@ -214,7 +214,8 @@ impl PodSpec {
 
     pub(crate) fn json(&self) -> Value {
         let requests = json!({"cpu": "100m", "memory": self.memory});
-        let container = json!({"name": "main", "image": "example.com/app:1", "resources": {"requests": requests}});
+        let container =
+            json!({"name": "main", "image": "example.com/app:1", "resources": {"requests": requests}});
         json!({
             "metadata": {"name": self.name, "labels": self.labels, "annotations": self.annotations},
             "spec": {"schedulerName": self.scheduler, "nodeName": self.node, "containers": [container]},

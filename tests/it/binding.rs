@@ -49,7 +49,8 @@ fn a_scheduler_killed_while_it_binds_loses_nothing_and_binds_nothing_twice() {
     bed.kill_scheduler();
     assert!(early.len() < PODS_IN_ALL, "all were bound before it was killed");
     bed.start_scheduler();
-    let late = bed.wait("all pods to be bound", || Some(bound(&bed)).filter(|bound| bound.len() == PODS_IN_ALL));
+    let late =
+        bed.wait("all pods to be bound", || Some(bound(&bed)).filter(|bound| bound.len() == PODS_IN_ALL));
     for (uid, node) in early {
         assert_eq!(late.get(&uid), Some(&node));
     }

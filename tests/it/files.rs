@@ -5,7 +5,7 @@ use crate::bed::{Bed, LINE, PodSpec, line_delays};
 #[test]
 fn half_a_file_changes_nothing_and_a_removed_one_ends_its_delays() {
     let bed = Bed::line();
-    bed.create(&PodSpec::new("before").delay("edge-1", "10"));
+    bed.create(&PodSpec { memory: "2Gi", ..PodSpec::new("before").delay("edge-1", "0") });
     bed.node_of("before");
     bed.replace(&bed.matrix(), "0 40 40 40 40 40\n40 0 1");
     let log = bed.wait("the scheduler to complain of the file", || {
@@ -21,7 +21,7 @@ fn half_a_file_changes_nothing_and_a_removed_one_ends_its_delays() {
         log.contains("were taken away").then_some(())
     });
     // Nothing is known any more but that a node is near itself.
-    bed.create(&PodSpec { memory: "7900Mi", ..PodSpec::new("after").delay("edge-1", "10") });
+    bed.create(&PodSpec { memory: "7Gi", ..PodSpec::new("after").delay("edge-1", "10") });
     let message = bed.message_of("after", |message| message.contains("known"));
     assert_eq!(
         message,
