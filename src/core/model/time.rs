@@ -15,6 +15,9 @@ impl Time {
     /// The origin.
     pub const ZERO: Self = Self(Duration::ZERO);
 
+    /// A moment that never comes.
+    pub const NEVER: Self = Self(Duration::MAX);
+
     /// The moment this long after the origin.
     pub fn from_origin(elapsed: Duration) -> Self {
         Self(elapsed)

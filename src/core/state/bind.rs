@@ -1,5 +1,7 @@
 //! Outcomes of bindings (upstream: `handleBindingCycleError`, `handleSchedulingFailure`).
 
+use std::sync::Arc;
+
 use super::flight::{Awaits, Flight};
 use super::{Action, Announcement, BindOutcome, PodRef, ReadOutcome, ReportReason, State};
 use crate::model::{Pod, Time};
@@ -16,7 +18,7 @@ impl State {
             BindOutcome::Conflict => self.read_again(flight, Awaits::ReadAfterConflict),
             BindOutcome::Refused(message) => self.back_to_queue(flight, message, now),
             // The watch may have told meanwhile.
-            BindOutcome::Unknown(_) if self.is_confirmed(pod) => self.bound(flight),
+            BindOutcome::Unknown(_) if self.is_settled(&flight) => self.settle(flight),
             BindOutcome::Unknown(_) => self.read_again(flight, Awaits::ReadAfterUnknown),
         }
     }
@@ -31,30 +33,26 @@ impl State {
                 self.flights.put(Flight { awaits: Awaits::RetryRead { at, conflict }, failures, ..flight });
             }
             ReadOutcome::Gone => self.give_up(&flight, now),
-            ReadOutcome::Found(found) if found.uid != pod.uid => {
-                self.give_up(&flight, now);
-                self.put_pod(*found, now);
-            }
+            // Its successor is for the watch to tell of: a list that was made before it may be on its way.
+            ReadOutcome::Found(found) if found.uid != pod.uid => self.give_up(&flight, now),
             ReadOutcome::Found(found) => self.found(flight, *found, conflict, now),
         }
     }
 
     /// The same pod is still there.
-    fn found(&mut self, flight: Flight, found: Pod, conflict: bool, now: Time) {
-        if found.node.is_some() || found.phase.is_terminal() {
+    fn found(&mut self, mut flight: Flight, found: Pod, conflict: bool, now: Time) {
+        if found.node.is_some() || found.phase.is_terminal() || found.terminating {
             let ours = found.node.as_ref() == Some(&flight.binding.node);
             self.put_pod(found, now);
             if ours {
                 self.bound(flight);
             }
-        } else if found.terminating {
-            self.give_up(&flight, now);
-        } else if conflict || self.snapshot.nodes.find(flight.binding.node.as_str()).is_none() {
-            self.back_to_queue(
-                flight,
-                "the binding was in conflict with a change of the pod".to_owned(),
-                now,
-            );
+            return;
+        }
+        flight.update(&Arc::new(found));
+        if conflict || self.snapshot.nodes.find(flight.binding.node.as_str()).is_none() {
+            let message = "the binding was in conflict with a change of the pod";
+            self.back_to_queue(flight, message.to_owned(), now);
         } else {
             // The request may still be on its way to the server. So the room stays taken, and the same
             // binding is written again until the server says what became of it.
@@ -66,6 +64,10 @@ impl State {
 
     /// A flight's time to be retried has come.
     pub(super) fn retry_flight(&mut self, flight: Flight) {
+        if self.is_settled(&flight) {
+            self.settle(flight);
+            return;
+        }
         match flight.awaits {
             Awaits::RetryRead { conflict: true, .. } => self.read_again(flight, Awaits::ReadAfterConflict),
             Awaits::RetryRead { conflict: false, .. } => self.read_again(flight, Awaits::ReadAfterUnknown),
@@ -92,10 +94,10 @@ impl State {
         }));
     }
 
-    /// Nothing will come of the binding, and the pod does not wait any more.
+    /// The server says that the pod is gone, which the watch may tell later, or not at all if it begins anew.
     fn give_up(&mut self, flight: &Flight, now: Time) {
         if !self.is_confirmed(&flight.binding.pod) {
-            self.forget_pod(&flight.queued.pod, now);
+            self.pod_gone(&flight.queued.pod, now);
         }
     }
 
@@ -105,10 +107,6 @@ impl State {
         let assumed = self.cache.get(&binding.pod.key).filter(|placed| placed.pod.uid == binding.pod.uid);
         if assumed.is_none_or(|placed| placed.confirmed) {
             // It was bound, or deleted, meanwhile.
-            return;
-        }
-        if queued.pod.terminating {
-            self.forget_pod(&queued.pod, now);
             return;
         }
         self.cache.remove(&mut self.snapshot, &binding.pod.key);
@@ -121,5 +119,19 @@ impl State {
 
     fn is_confirmed(&self, pod: &PodRef) -> bool {
         self.cache.get(&pod.key).is_some_and(|placed| placed.pod.uid == pod.uid && placed.confirmed)
+    }
+
+    /// Whether the watch has told what became of the pod.
+    fn is_settled(&self, flight: &Flight) -> bool {
+        self.is_confirmed(&flight.binding.pod) || self.tombstones.has_pod(&flight.binding.pod.uid)
+    }
+
+    /// The watch has told what became of the pod: it may be bound as it was to be, or elsewhere, or be gone.
+    fn settle(&mut self, flight: Flight) {
+        let placed = self.cache.get(&flight.binding.pod.key);
+        let placed = placed.filter(|placed| placed.confirmed && placed.pod.uid == flight.binding.pod.uid);
+        if placed.is_some_and(|placed| placed.pod.node.as_ref() == Some(&flight.binding.node)) {
+            self.bound(flight);
+        }
     }
 }

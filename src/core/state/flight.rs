@@ -59,9 +59,8 @@ impl Flights {
     }
 
     /// Replaces what is known of a pod whose binding is on its way. Whether there is one.
-    pub(super) fn update(&mut self, pod: Arc<Pod>) -> bool {
-        let flight = self.by_uid.get_mut(&pod.uid);
-        flight.map(|flight| flight.queued.pod = pod).is_some()
+    pub(super) fn update(&mut self, pod: &Arc<Pod>) -> bool {
+        self.by_uid.get_mut(&pod.uid).map(|flight| flight.update(pod)).is_some()
     }
 
     /// Adds or replaces a flight.
@@ -92,6 +91,17 @@ impl Flights {
     /// When the next flight is to be retried.
     pub(super) fn next_due(&self) -> Option<Time> {
         self.retries.first().map(|(at, _)| *at)
+    }
+}
+
+// === impl Flight ===
+
+impl Flight {
+    /// Replaces what is known of the pod, unless that is newer.
+    pub(super) fn update(&mut self, pod: &Arc<Pod>) {
+        if !pod.version.is_older_than(self.queued.pod.version) {
+            self.queued.pod = pod.clone();
+        }
     }
 }
 

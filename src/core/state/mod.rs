@@ -13,6 +13,7 @@ mod flight;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod tombstone;
 mod watch;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -26,18 +27,17 @@ pub use event::{BindOutcome, Change, Event, PodRef, ReadOutcome};
 pub use queue::{Queue, QueueLen, Queued};
 
 use crate::delay::{AnchorNodes, DelayConstraints, DelayRow, resolve};
-use crate::model::{Name, NodeName, Pod, PodUid, Time};
+use crate::model::{Name, NodeName, Pod, Time};
 use crate::placement::{
     ClusterEvent, Decision, FitError, NodeSlot, Placement, PluginSet, Profile, Snapshot, place,
 };
 use flight::{Awaits, Flight, Flights};
+use tombstone::Tombstones;
 
 /// How often waiting pods are looked over for those that waited too long (upstream: 30 s).
 const FLUSH_INTERVAL: Duration = Duration::from_secs(30);
 /// How often delays that nobody uses any more are given up.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
-/// How long the UID of a deleted pod is remembered, so that a late word of it does not bring it back.
-const TOMBSTONE_LIFE: Duration = Duration::from_mins(5);
 
 /// The scheduler's state.
 pub struct State {
@@ -48,8 +48,7 @@ pub struct State {
     queue: Queue,
     flights: Flights,
     actions: VecDeque<Action>,
-    /// Nodes deleted a while ago are in `snapshot` by name alone; pods deleted a while ago are here.
-    tombstones: HashMap<PodUid, Time>,
+    tombstones: Tombstones,
     synced: Synced,
     next_flush: Time,
     next_sweep: Time,
@@ -79,7 +78,7 @@ impl State {
             queue: Queue::default(),
             flights: Flights::default(),
             actions: VecDeque::new(),
-            tombstones: HashMap::new(),
+            tombstones: Tombstones::default(),
             synced: Synced::default(),
             next_flush: Time::ZERO,
             next_sweep: Time::ZERO,
@@ -101,11 +100,11 @@ impl State {
 
     /// The next thing to do at `now`, if there is any.
     pub fn next(&mut self, now: Time) -> Option<Action> {
-        if !(self.synced.pods && self.synced.nodes) {
+        if !self.is_synced() {
             return None;
         }
         self.run_timers(now);
-        while self.actions.is_empty() && self.flights.len() < self.config.max_in_flight {
+        while self.actions.is_empty() && self.may_bind() {
             let queued = self.queue.pop(now)?;
             self.attempt(queued, now);
         }
@@ -114,9 +113,12 @@ impl State {
 
     /// When `next` may have something to do though no event came in.
     pub fn wake_at(&self) -> Time {
-        let timers =
-            [self.queue.next_due(), self.flights.next_due(), Some(self.next_flush), Some(self.next_sweep)];
-        timers.into_iter().flatten().min().unwrap_or(self.next_flush)
+        if !self.is_synced() {
+            return Time::NEVER;
+        }
+        let retry = if self.may_bind() { self.queue.next_due() } else { None };
+        let timers = [retry, self.flights.next_due(), Some(self.next_flush), Some(self.next_sweep)];
+        timers.into_iter().flatten().min().unwrap_or(Time::NEVER)
     }
 
     /// What pods are judged against, for explanations and tests.
@@ -144,6 +146,16 @@ impl State {
         self.config.profiles.get(*self.profile_by_name.get(scheduler_name)?)
     }
 
+    /// Whether both watches have told everything there is.
+    fn is_synced(&self) -> bool {
+        self.synced.pods && self.synced.nodes
+    }
+
+    /// Whether one more binding may be sent.
+    fn may_bind(&self) -> bool {
+        self.flights.len() < self.config.max_in_flight
+    }
+
     fn run_timers(&mut self, now: Time) {
         while let Some(flight) = self.flights.take_due(now) {
             self.retry_flight(flight);
@@ -153,7 +165,7 @@ impl State {
             for key in self.queue.unschedulable_for(self.config.max_unschedulable, now) {
                 self.queue.requeue(&key, self.config.backoff, now);
             }
-            self.tombstones.retain(|_, since| now.since(*since) < TOMBSTONE_LIFE);
+            self.tombstones.sweep(now);
         }
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP_INTERVAL;
@@ -236,6 +248,12 @@ impl State {
 
     fn apply_delays(&mut self, rows: &[DelayRow], now: Time) {
         for row in rows {
+            // A row that was given up may still be on its way. Its changes are not told any more, so it must
+            // not be taken for the present one.
+            let slot = self.snapshot.nodes.slot(row.from.as_str());
+            if slot.and_then(|slot| self.snapshot.delays.row(slot)).is_none() {
+                continue;
+            }
             let merged = self.has(Defect::StaleDelays).then(|| self.merge_with_known(row));
             if self.snapshot.delays.load(merged.as_ref().unwrap_or(row), &mut self.snapshot.nodes) {
                 self.wake(&ClusterEvent::DelaysChanged(&row.from), now);

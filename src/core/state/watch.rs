@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Change, Defect, Placed, Queued, State};
-use crate::model::{Node, NodeName, Pod, PodKey, PodUid, Time};
+use crate::model::{Node, NodeName, Pod, PodKey, PodUid, Time, Version};
 use crate::placement::ClusterEvent;
 
 // === impl State ===
@@ -31,10 +31,11 @@ impl State {
         match change {
             Change::Reset(nodes) => {
                 let listed: HashSet<NodeName> = nodes.iter().map(|node| node.name.clone()).collect();
-                let unlisted = self.snapshot.nodes.iter().map(|view| view.node.name.clone());
-                let unlisted: Vec<NodeName> = unlisted.filter(|name| !listed.contains(name)).collect();
-                for name in unlisted {
-                    self.node_gone(&name, now);
+                let known =
+                    self.snapshot.nodes.iter().map(|view| (view.node.name.clone(), view.node.version));
+                let unlisted: Vec<_> = known.filter(|(name, _)| !listed.contains(name)).collect();
+                for (name, version) in unlisted {
+                    self.node_gone(&name, version, now);
                 }
                 for node in &nodes {
                     self.put_node(node, now);
@@ -44,8 +45,8 @@ impl State {
             Change::Put(node) => self.put_node(&node, now),
             Change::Gone(node) => {
                 let known = self.snapshot.nodes.find(node.name.as_str());
-                if known.is_some_and(|known| known.node.uid == node.uid) {
-                    self.node_gone(&node.name, now);
+                if known.is_none_or(|known| known.node.uid == node.uid) {
+                    self.node_gone(&node.name, node.version, now);
                 }
             }
         }
@@ -54,8 +55,9 @@ impl State {
     // --- nodes ---
 
     fn put_node(&mut self, node: &Node, now: Time) {
-        let known = self.snapshot.nodes.find(node.name.as_str()).map(|known| known.node);
-        if known.is_some_and(|known| known.uid == node.uid && node.version.is_older_than(known.version)) {
+        // Versions compare across UIDs, so an old word of a node does not replace its successor.
+        let known = self.snapshot.nodes.find(node.name.as_str()).map(|known| known.node.version);
+        if known.is_some_and(|known| node.version.is_older_than(known)) || self.tombstones.has_node(node) {
             return;
         }
         match self.snapshot.nodes.put(node.clone()) {
@@ -64,7 +66,8 @@ impl State {
         }
     }
 
-    fn node_gone(&mut self, name: &NodeName, now: Time) {
+    fn node_gone(&mut self, name: &NodeName, version: Version, now: Time) {
+        self.tombstones.bury_node(name.clone(), version, now);
         if let Some(node) = self.snapshot.nodes.remove(name.as_str()) {
             self.wake(&ClusterEvent::NodeRemoved(&node), now);
         }
@@ -84,15 +87,14 @@ impl State {
 
     /// A pod is new or different.
     pub(super) fn put_pod(&mut self, pod: Pod, now: Time) {
-        if self.tombstones.contains_key(&pod.uid) || self.is_outdated(&pod) {
+        if self.tombstones.has_pod(&pod.uid) || self.is_outdated(&pod) {
             return;
         }
         if let Some(replaced) = self.known(&pod.key).filter(|known| known.uid != pod.uid) {
             self.pod_gone(&replaced, now);
         }
         if pod.phase.is_terminal() {
-            // It uses nothing any more, and nothing will come of it.
-            self.forget_pod(&pod, now);
+            self.pod_ended(&pod, now);
         } else if pod.node.is_some() {
             self.put_placed(pod, now);
         } else if self.profile_by_name.contains_key(&pod.scheduler_name) {
@@ -104,8 +106,9 @@ impl State {
     fn is_outdated(&self, pod: &Pod) -> bool {
         self.known(&pod.key).is_some_and(|known| {
             // A binding can't be taken back, so a word of the pod without a node is an old one.
-            let unbound_again = known.node.is_some() && pod.node.is_none();
-            known.uid == pod.uid && (pod.version.is_older_than(known.version) || unbound_again)
+            let unbound_again = known.uid == pod.uid && known.node.is_some() && pod.node.is_none();
+            // Versions compare across UIDs, so an old word of a pod does not replace its successor.
+            pod.version.is_older_than(known.version) || unbound_again
         })
     }
 
@@ -139,15 +142,16 @@ impl State {
         }
     }
 
-    /// The pod waits for us.
+    /// The pod waits for us, if it isn't bound by a binding that the watch has not told of yet.
     fn put_waiting(&mut self, pod: Pod, now: Time) {
-        let pod = Arc::new(pod);
-        if self.flights.update(pod.clone()) {
-            // Its binding is on its way; the outcome will tell.
+        if pod.terminating {
+            // The server binds it no more, and had it been bound before, it would say so.
+            self.pod_ended(&pod, now);
             return;
         }
-        if pod.terminating {
-            self.queue.remove(&pod.key);
+        let pod = Arc::new(pod);
+        let is_assumed = self.cache.get(&pod.key).is_some_and(|placed| placed.pod.uid == pod.uid);
+        if self.flights.update(&pod) || is_assumed {
             return;
         }
         let Some(queued) = self.queue.get(&pod.key) else {
@@ -170,14 +174,22 @@ impl State {
         if gated { self.queue.add_gated(queued, now) } else { self.queue.add_active(queued, now) }
     }
 
+    /// Nothing will come of the pod any more, though it is still there. A late word of its earlier life must
+    /// not bring it back; pods that were never known need no such care.
+    fn pod_ended(&mut self, pod: &Pod, now: Time) {
+        if self.known(&pod.key).is_some_and(|known| known.uid == pod.uid) {
+            self.pod_gone(pod, now);
+        }
+    }
+
     /// The pod is deleted. A late word of it must not bring it back.
     pub(super) fn pod_gone(&mut self, pod: &Pod, now: Time) {
-        self.tombstones.insert(pod.uid.clone(), now);
+        self.tombstones.bury_pod(pod.uid.clone(), now);
         self.forget_pod(pod, now);
     }
 
     /// The pod needs and uses nothing any more.
-    pub(super) fn forget_pod(&mut self, pod: &Pod, now: Time) {
+    fn forget_pod(&mut self, pod: &Pod, now: Time) {
         if self.known(&pod.key).is_none_or(|known| known.uid != pod.uid) {
             return;
         }
