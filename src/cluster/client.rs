@@ -66,7 +66,6 @@ fn read_address<T: std::str::FromStr>(address: &str) -> Result<T, ConnectError> 
 mod tests {
     use super::*;
 
-    #[track_caller]
     async fn check(kubeconfig: Option<&str>, master: Option<&str>, expected: Result<(), &str>) {
         let connected = connect(kubeconfig.map(Path::new), master).await;
         match (connected, expected) {

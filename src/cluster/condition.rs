@@ -83,7 +83,7 @@ async fn write(client: &kube::Client, report: &Report) {
     for attempt in 1..=TRIES {
         match within(TIMEOUT, patch(client, report)).await {
             Ok(IgnoredAny) => return,
-            Err(Failure::Gone | Failure::Conflict(_)) => {
+            Err(failure) if is_another_pod(&failure) => {
                 debug!(pod = %report.pod.key, "the pod is gone; its condition is not written");
                 return;
             }
@@ -96,6 +96,16 @@ async fn write(client: &kube::Client, report: &Report) {
                 return;
             }
         }
+    }
+}
+
+/// Whether there is no pod any more, or a later one of the same name: then the UID would change, which the
+/// server refuses.
+fn is_another_pod(failure: &Failure) -> bool {
+    match failure {
+        Failure::Gone | Failure::Conflict(_) => true,
+        Failure::Refused(status) => status.message.contains("metadata.uid"),
+        Failure::Throttled { .. } | Failure::Unknown(_) | Failure::TimedOut(_) => false,
     }
 }
 

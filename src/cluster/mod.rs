@@ -13,6 +13,8 @@ mod condition;
 mod notice;
 mod object;
 mod series;
+#[cfg(test)]
+mod tests;
 mod timestamp;
 pub mod watch;
 

@@ -1,0 +1,106 @@
+//! Conditions: in order, and never after the binding.
+
+use std::time::Duration;
+
+use edge_core::model::NodeName;
+use edge_core::state::{Action, BindOutcome, Binding, Event, Report, ReportReason};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::{Answer, Asked, Server, failure, success, web};
+use crate::cluster::Actor;
+
+fn report(message: &str) -> Action {
+    Action::Report(Report {
+        pod: web(),
+        scheduler_name: "edge-scheduler".into(),
+        generation: 7,
+        reason: ReportReason::Unschedulable,
+        message: message.to_owned(),
+        condition_changed: true,
+    })
+}
+
+fn is_condition(asked: &Asked) -> bool {
+    asked.line.starts_with("PATCH /api/v1/")
+}
+
+/// Reports so against a server whose answers to conditions are scripted; the conditions it was asked to write.
+async fn conditions(
+    messages: &[&str],
+    answer: impl Fn(usize) -> Answer + Send + Sync + 'static,
+) -> Vec<serde_json::Value> {
+    let count = std::sync::atomic::AtomicUsize::new(0);
+    let (server, client) = Server::start(move |asked, _| {
+        if !is_condition(asked) {
+            return Answer::Hang;
+        }
+        answer(count.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+    });
+    let (events, _received) = mpsc::channel(1);
+    let mut actor = Actor::new(client, events);
+    for message in messages {
+        actor.execute(report(message));
+    }
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    server.asked().into_iter().filter(is_condition).map(|asked| asked.body).collect()
+}
+
+fn message(patch: &serde_json::Value) -> &str {
+    patch["status"]["conditions"][0]["message"].as_str().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_says_why_the_pod_waits() {
+    let mut patches = conditions(&["0/1 nodes are available: 1 Insufficient cpu."], |_| success()).await;
+    assert_eq!(patches.len(), 1);
+    let at = patches[0]["status"]["conditions"][0]["lastTransitionTime"].take();
+    let at = at.as_str().unwrap();
+    assert!(at.len() == 20 && at.ends_with('Z'), "{at}");
+    assert_eq!(
+        patches[0],
+        json!({"metadata": {"uid": "uid-1"}, "status": {"conditions": [{
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "observedGeneration": 7,
+            "message": "0/1 nodes are available: 1 Insufficient cpu.",
+            "lastProbeTime": null, "lastTransitionTime": null,
+        }]}})
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn conditions_of_a_pod_are_written_in_order() {
+    let slow = |_| Answer::SayAfter(Duration::from_secs(3), 200, "{}".to_owned());
+    let patches = conditions(&["first", "second", "third"], slow).await;
+    assert_eq!(patches.iter().map(message).collect::<Vec<_>>(), ["first", "second", "third"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_passing_failure_is_tried_again_and_another_is_not() {
+    let passing = |before| if before < 2 { failure(503, "busy") } else { success() };
+    assert_eq!(conditions(&["text"], passing).await.len(), 3);
+    assert_eq!(conditions(&["text"], |_| failure(500, "broken")).await.len(), 4);
+    for code in [403, 404, 409, 422] {
+        assert_eq!(conditions(&["text"], move |_| failure(code, "no")).await.len(), 1, "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_binding_waits_for_the_condition_before_it() {
+    let (server, client) = Server::start(|asked, _| {
+        if is_condition(asked) {
+            Answer::SayAfter(Duration::from_secs(3), 200, "{}".to_owned())
+        } else {
+            success()
+        }
+    });
+    let (events, mut received) = mpsc::channel(1);
+    let mut actor = Actor::new(client, events);
+    let begin = tokio::time::Instant::now();
+    actor.execute(report("text"));
+    let node = NodeName::from("edge-1");
+    actor.execute(Action::Bind(Binding { pod: web(), node, annotations: Vec::new() }));
+    let event = received.recv().await.unwrap();
+    assert!(matches!(event, Event::Bind(_, BindOutcome::Bound)), "{event:?}");
+    assert_eq!(begin.elapsed().as_secs(), 3);
+    assert!(server.lines().last().unwrap().contains("binding"));
+}
