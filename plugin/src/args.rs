@@ -1,0 +1,133 @@
+//! What was said on the command line.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, ValueEnum};
+
+use crate::commands::Command;
+
+/// Delay-aware scheduling at the edge
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-edge", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every command has.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Options {
+    /// How to print the result
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Output"
+    )]
+    pub(crate) output: Format,
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
+    #[arg(help = "When to colour; NO_COLOR is honoured")]
+    pub(crate) color: When,
+}
+
+/// A form of the result. The values speak for themselves, so help does not explain them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    // For people.
+    #[default]
+    Table,
+    // A versioned object.
+    Json,
+    // The same as YAML.
+    Yaml,
+}
+
+/// When something is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    // On a terminal.
+    #[default]
+    Auto,
+    // In every case.
+    Always,
+    // In no case.
+    Never,
+}
+
+/// One run of the plugin.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    /// The name it was called by, as a person writes it.
+    pub(crate) name: String,
+    /// Options that every command has.
+    pub(crate) options: Options,
+    /// The command.
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 findings: the result is not as one would wish.";
+
+/// Reads the arguments; the first is the name of the program.
+pub(crate) fn parse(args: &[OsString]) -> Result<Invocation, clap::Error> {
+    let name = displayed_name(args.first().map_or(OsStr::new(""), OsString::as_os_str));
+    // Examples in help texts go by the same name.
+    let named = |help: &dyn ToString| help.to_string().replace("kubectl edge", &name);
+    let command = Cli::command().bin_name(&name).display_name(&name).color(color_of_help(args));
+    let command =
+        command.mut_subcommands(|command| match command.get_after_long_help().map(|it| named(it)) {
+            Some(help) => command.after_long_help(help),
+            None => command,
+        });
+    let cli =
+        command.try_get_matches_from(args).and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches))?;
+    Ok(Invocation { name, options: cli.options, command: cli.command })
+}
+
+/// kubectl runs `kubectl-edge` for `kubectl edge`, and a plugin installed under another name is called by that.
+fn displayed_name(program: &OsStr) -> String {
+    let stem = Path::new(program).file_stem().and_then(OsStr::to_str).unwrap_or("kubectl-edge");
+    match stem.strip_prefix("kubectl-") {
+        // kubectl writes `_` for the dashes of a plugin's name.
+        Some(plugin) => format!("kubectl {}", plugin.replace('_', "-")),
+        None => stem.to_owned(),
+    }
+}
+
+/// Help and usage errors are printed before `--color` is parsed, so it is looked for by hand.
+fn color_of_help(args: &[OsString]) -> ColorChoice {
+    let mut values = args.iter().zip(args.iter().skip(1)).filter(|(option, _)| *option == "--color");
+    let separate = values.next().and_then(|(_, value)| value.to_str());
+    let joined = args.iter().find_map(|arg| arg.to_str()?.strip_prefix("--color="));
+    match separate.or(joined) {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_name_shown_is_the_one_it_was_called_by() {
+        let check = |program: &str, expected: &str| assert_eq!(displayed_name(program.as_ref()), expected);
+        check("/usr/local/bin/kubectl-edge", "kubectl edge");
+        check("kubectl-edge.exe", "kubectl edge");
+        check("kubectl-edge_scheduler", "kubectl edge-scheduler");
+        check("./edge", "edge");
+        check("", "kubectl edge");
+    }
+}
