@@ -32,6 +32,26 @@ pub struct Placement {
     pub annotations: Vec<(&'static str, String)>,
 }
 
+/// The feasible nodes of a pod and what each plugin makes of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scores {
+    /// The feasible nodes.
+    pub feasible: Vec<NodeSlot>,
+    /// The plugins that score for the pod. There are none if fewer than two nodes are feasible.
+    pub plugins: Vec<PluginScores>,
+}
+
+/// How a plugin scores the feasible nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginScores {
+    /// The plugin's name.
+    pub name: &'static str,
+    /// The weight of its score.
+    pub weight: i64,
+    /// From 0 to [`MAX_NODE_SCORE`], one for each feasible node.
+    pub scores: Vec<i64>,
+}
+
 /// Judges `pod` against every node of `snapshot`: the one function by which a pod is placed, in the
 /// scheduler, in simulations and in explanations.
 ///
@@ -49,12 +69,28 @@ pub fn place(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Decision {
         Prepared::Rejected(fit_error) => return Decision::Reject(fit_error),
         Prepared::AwaitDelays(nodes) => return Decision::AwaitDelays(nodes),
     };
-    let mut diagnosis = Diagnosis::default();
-    let feasible = find_feasible(snapshot, &filters, &mut diagnosis);
+    let feasible = find_feasible(snapshot, &filters);
     match select(cycle, profile, &feasible) {
         Some(node) => Decision::Place(placement(cycle, profile, node, feasible.len())),
-        None => Decision::Reject(Box::new(FitError { num_nodes: snapshot.nodes.len(), diagnosis })),
+        None => {
+            let diagnosis = diagnose(snapshot, &filters);
+            Decision::Reject(Box::new(FitError { num_nodes: snapshot.nodes.len(), diagnosis }))
+        }
     }
+}
+
+/// How [`place`] comes to choose among the feasible nodes, for explanations and tests.
+pub fn scores(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Scores {
+    let cycle = Cycle { pod, snapshot };
+    let Prepared::Filters(filters) = prepare(cycle, profile) else { return Scores::default() };
+    let feasible = find_feasible(snapshot, &filters);
+    let mut plugins = Vec::new();
+    if feasible.len() > 1 {
+        score_each(cycle, profile, &feasible, |Enabled { idx: _, plugin, weight }, scores| {
+            plugins.push(PluginScores { name: plugin.name(), weight: *weight, scores: scores.to_vec() });
+        });
+    }
+    Scores { feasible, plugins }
 }
 
 /// The checks of all plugins that have something to check for the pod.
@@ -86,6 +122,10 @@ enum Prepared<'a> {
 /// A rejection that preemption can't cure ends it. After one that it may cure the other plugins are
 /// still asked, because one of them may know that it can't; of several such the last is reported.
 fn prepare<'a>(cycle: Cycle<'a>, profile: &'a Profile) -> Prepared<'a> {
+    if let Some(unsupported) = cycle.pod.unsupported {
+        let rejection = Rejection::unresolvable(unsupported);
+        return Prepared::Rejected(reject_pod(cycle, PluginSet::default(), rejection));
+    }
     let mut filters = Filters::default();
     let mut awaited = Vec::new();
     let mut rejected = None;
@@ -143,6 +183,20 @@ impl Filters<'_> {
         narrowed
     }
 
+    /// Calls `look` on every node that PreFilter left in; how many there are.
+    fn for_each_node(&self, snapshot: &Snapshot, look: impl FnMut(NodeView<'_>)) -> usize {
+        match &self.narrowed {
+            None => {
+                snapshot.nodes.iter().for_each(look);
+                snapshot.nodes.len()
+            }
+            Some(narrowed) => {
+                let named = narrowed.names.iter().filter_map(|name| snapshot.nodes.find(name.as_str()));
+                named.map(look).count()
+            }
+        }
+    }
+
     fn judge(&self, node: NodeView<'_>) -> Result<(), (usize, Rejection)> {
         for (idx, check) in &self.checks {
             if let Verdict::Rejected(rejection) = check.filter(node) {
@@ -177,25 +231,30 @@ impl Narrowed {
 }
 
 /// Filter, over every node.
-fn find_feasible(snapshot: &Snapshot, filters: &Filters<'_>, diagnosis: &mut Diagnosis) -> Vec<NodeSlot> {
+fn find_feasible(snapshot: &Snapshot, filters: &Filters<'_>) -> Vec<NodeSlot> {
     let mut feasible = Vec::new();
-    let mut judge = |node: NodeView<'_>| match filters.judge(node) {
-        Ok(()) => feasible.push(node.slot),
-        Err((idx, rejection)) => {
+    filters.for_each_node(snapshot, |node| {
+        if filters.checks.iter().all(|(_, check)| check.admits(node)) {
+            feasible.push(node.slot);
+        }
+    });
+    feasible
+}
+
+/// Filter, over every node again, for a pod that fits nowhere: what each node was rejected for.
+fn diagnose(snapshot: &Snapshot, filters: &Filters<'_>) -> Diagnosis {
+    let mut diagnosis = Diagnosis::default();
+    let looked_at = filters.for_each_node(snapshot, |node| {
+        if let Err((idx, rejection)) = filters.judge(node) {
             diagnosis.plugins.insert(idx);
             diagnosis.note(node.slot, rejection);
         }
-    };
-    match &filters.narrowed {
-        None => snapshot.nodes.iter().for_each(judge),
-        Some(narrowed) => {
-            let named = narrowed.names.iter().filter_map(|name| snapshot.nodes.find(name.as_str()));
-            let looked_at = named.map(&mut judge).count();
-            diagnosis.plugins = diagnosis.plugins.union(narrowed.by);
-            diagnosis.left_out = Some((narrowed.left_out(), snapshot.nodes.len() - looked_at));
-        }
+    });
+    if let Some(narrowed) = &filters.narrowed {
+        diagnosis.plugins = diagnosis.plugins.union(narrowed.by);
+        diagnosis.left_out = Some((narrowed.left_out(), snapshot.nodes.len() - looked_at));
     }
-    feasible
+    diagnosis
 }
 
 /// PreScore, Score and NormalizeScore, and the choice among the best. A single feasible node is not
@@ -207,18 +266,31 @@ fn select<'a>(cycle: Cycle<'a>, profile: &'a Profile, feasible: &[NodeSlot]) -> 
         [..] => (),
     }
     let mut totals = vec![0_i64; feasible.len()];
-    let mut scores = vec![0_i64; feasible.len()];
-    for Enabled { idx: _, plugin, weight } in &profile.plugins {
-        let PreScore::Score(scorer) = plugin.pre_score(cycle, feasible) else { continue };
-        score_all(cycle.snapshot, scorer.as_ref(), feasible, &mut scores);
-        for (total, score) in totals.iter_mut().zip(&scores) {
-            *total += score * weight;
+    score_each(cycle, profile, feasible, |enabled, scores| {
+        for (total, score) in totals.iter_mut().zip(scores) {
+            *total += score * enabled.weight;
         }
-    }
+    });
     let best = *totals.iter().max()?;
     let tied = || feasible.iter().zip(&totals).filter(|(_, total)| **total == best).map(|(slot, _)| *slot);
     let choice = usize::try_from(hash(cycle.pod.uid.as_str())).unwrap_or(usize::MAX) % tied().count();
     cycle.snapshot.nodes.get(tied().nth(choice)?)
+}
+
+/// Hands on the scores of each plugin that scores for the pod, one for each feasible node.
+fn score_each<'a>(
+    cycle: Cycle<'a>,
+    profile: &'a Profile,
+    feasible: &[NodeSlot],
+    mut take: impl FnMut(&Enabled, &[i64]),
+) {
+    let mut scores = vec![0_i64; feasible.len()];
+    for enabled in &profile.plugins {
+        if let PreScore::Score(scorer) = enabled.plugin.pre_score(cycle, feasible) {
+            score_all(cycle.snapshot, scorer.as_ref(), feasible, &mut scores);
+            take(enabled, &scores);
+        }
+    }
 }
 
 fn score_all(snapshot: &Snapshot, scorer: &dyn NodeScorer, feasible: &[NodeSlot], scores: &mut [i64]) {

@@ -14,7 +14,7 @@ pub(crate) mod testing;
 mod workloads;
 
 pub use allocation::{ResourceSpec, ScoredResource};
-pub use cycle::{Decision, Placement, place};
+pub use cycle::{Decision, Placement, PluginScores, Scores, place, scores};
 pub use diagnosis::{Diagnosis, FitError};
 pub use framework::{
     ClusterEvent, Cycle, MAX_NODE_SCORE, NodeFilter, NodeScorer, Plugin, PreFilter, PreScore, Reason,

@@ -1,0 +1,198 @@
+//! The control plane on which states are written and judged.
+
+use std::time::Duration;
+
+use controlplane::{Component, ControlPlane, KubeScheduler, Options, wait_for};
+use serde_json::{Value, json};
+
+use crate::log::{self, Log};
+use crate::ours::{self, Written};
+use crate::upstream::{self, PODS};
+use crate::{ClusterState, Difference, Error, Judgement, Node, Outcome, Pod, Setup};
+
+/// A control plane with kube-scheduler, on which one state after the other is judged.
+#[derive(Debug)]
+pub struct Bed {
+    log: Log,
+    cluster: ControlPlane,
+    setup: Setup,
+    /// For names that are never used twice.
+    count: u64,
+}
+
+/// A state that is written and that kube-scheduler has seen.
+#[derive(Debug)]
+struct Ready {
+    written: Written,
+    mark: Option<String>,
+}
+
+/// How long anything may take. Far above what it does take, so that a slow machine is no failure.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+/// The label by which a copy of the pod is pinned to a node; its value is the node's name.
+pub(crate) const NODE_LABEL: &str = "parity.test/node";
+/// The label that tells the last node written of a state from all others before it.
+pub(crate) const MARK_LABEL: &str = "parity.test/mark";
+/// The priority class of pods that go after all others.
+pub(crate) const LAST_CLASS: &str = "last";
+
+const NODES: &str = "/api/v1/nodes";
+
+/// The priority classes that pods may name, and their values.
+const PRIORITY_CLASSES: [(&str, i64); 3] = [("high", 1000), ("low", -10), (LAST_CLASS, -2_147_483_648)];
+
+/// The runtime class that pods may name, with its overhead, node selector and tolerations.
+pub(crate) const RUNTIME_CLASS: &str = "heavy";
+
+// === impl Bed ===
+
+impl Bed {
+    /// Starts a control plane in which these plugins judge.
+    pub fn start(setup: Setup) -> Result<Self, Error> {
+        let options = Options {
+            kube_scheduler: KubeScheduler::Config(setup.config()),
+            name: "parity".to_owned(),
+            ..Options::default()
+        };
+        // With its own defaults kube-scheduler never schedules in batches, because spreading can't be batched; without
+        // that plugin it would, and then it reuses scores.
+        let options = options
+            .flag(Component::KubeScheduler, log::FLAG)
+            .flag(Component::KubeScheduler, "--feature-gates=OpportunisticBatching=false");
+        let cluster = ControlPlane::start(options)?;
+        let log = Log::open(&cluster.log(Component::KubeScheduler))?;
+        let bed = Self { log, cluster, setup, count: 0 };
+        bed.create_classes()?;
+        Ok(bed)
+    }
+
+    /// Has both judge the pod.
+    pub fn judge(&mut self, state: &ClusterState) -> Result<Result<Judgement, Box<Difference>>, Error> {
+        let ready = self.write(state)?;
+        self.judge_on(&ready, state)
+    }
+
+    /// Has both judge the pod, and then a copy of it pinned to each node, each on the same state. So the feasible nodes
+    /// are found one by one too.
+    pub fn judge_each(&mut self, state: &ClusterState) -> Result<Result<Judgement, Box<Difference>>, Error> {
+        let ready = self.write(state)?;
+        let judgement = match self.judge_on(&ready, state)? {
+            Ok(judgement) if judgement.outcome != Outcome::Gated => judgement,
+            other => return Ok(other),
+        };
+        for node in &state.nodes {
+            let pinned = state.pinned_to(node.name());
+            let found = match self.judge_on(&ready, &pinned)? {
+                Ok(found) => found,
+                difference => return Ok(difference),
+            };
+            if judgement.feasible.contains(node.name()) != found.feasible.contains(node.name()) {
+                let what = vec!["the pod itself and its pinned copy"];
+                let difference = Difference { what, state: pinned, upstream: judgement, ours: found };
+                return Ok(Err(Box::new(difference)));
+            }
+        }
+        Ok(Ok(judgement))
+    }
+
+    /// Replaces the state that was there before by this one.
+    fn write(&mut self, state: &ClusterState) -> Result<Ready, Error> {
+        self.clear()?;
+        self.count += 1;
+        let mark = format!("m{}", self.count);
+        let mut written = Written::default();
+        for (idx, node) in state.nodes.iter().enumerate() {
+            let mark = (idx + 1 == state.nodes.len()).then_some(mark.as_str());
+            written.nodes.push(self.write_node(node, mark)?);
+        }
+        for (idx, pod) in state.placed.iter().enumerate() {
+            written.placed.push(self.write_placed(pod, &format!("placed-{idx}"))?);
+        }
+        let mark = (!state.nodes.is_empty()).then_some(mark);
+        upstream::await_seen(&self.cluster, &format!("canary-{}", self.count), mark.as_deref())?;
+        Ok(Ready { written, mark })
+    }
+
+    fn clear(&self) -> Result<(), Error> {
+        self.cluster.client().delete(&format!("{PODS}?gracePeriodSeconds=0"))?;
+        self.cluster.client().delete(NODES)?;
+        Ok(())
+    }
+
+    fn write_node(&self, node: &Node, mark: Option<&str>) -> Result<Value, Error> {
+        let node = node.clone().label(NODE_LABEL, node.name());
+        let node = match mark {
+            Some(mark) => node.label(MARK_LABEL, mark),
+            None => node,
+        };
+        Ok(self.cluster.client().create(NODES, &node.0)?)
+    }
+
+    /// Creates a placed pod. Its status is written afterwards, because a new pod has none, and so is its deletion.
+    fn write_placed(&self, pod: &Pod, name: &str) -> Result<Value, Error> {
+        let client = self.cluster.client();
+        let mut object = pod.0.clone();
+        object["metadata"]["name"] = name.into();
+        let terminating = object["metadata"]["deletionTimestamp"].take() != Value::Null;
+        let status = object["status"].take();
+        let mut created = client.create(PODS, &object)?;
+        if status != Value::Null {
+            created = client.merge(&format!("{PODS}/{name}/status"), &json!({"status": status}))?;
+        }
+        if terminating {
+            created = client.delete(&format!("{PODS}/{name}?gracePeriodSeconds=600"))?;
+        }
+        Ok(created)
+    }
+
+    fn judge_on(
+        &mut self,
+        ready: &Ready,
+        state: &ClusterState,
+    ) -> Result<Result<Judgement, Box<Difference>>, Error> {
+        self.count += 1;
+        let name = format!("judged-{}", self.count);
+        let mut object = state.pod.0.clone();
+        object["metadata"]["name"] = name.as_str().into();
+        let created = self.cluster.client().create(PODS, &object)?;
+        let upstream = upstream::judge(&self.cluster, &mut self.log, &created, ready.mark.as_deref())?;
+        upstream::delete(&self.cluster, &name)?;
+        let ours = ours::judge(&self.setup, &ready.written, &created)?;
+        let what = upstream.compare(&ours);
+        if what.is_empty() {
+            return Ok(Ok(upstream));
+        }
+        Ok(Err(Box::new(Difference { what, state: state.clone(), upstream, ours })))
+    }
+
+    /// Creates the classes that pods may name, and waits until the API server admits pods of them.
+    fn create_classes(&self) -> Result<(), Error> {
+        let client = self.cluster.client();
+        for (name, value) in PRIORITY_CLASSES {
+            let class = json!({"metadata": {"name": name}, "value": value});
+            client.create("/apis/scheduling.k8s.io/v1/priorityclasses", &class)?;
+        }
+        client.create("/apis/node.k8s.io/v1/runtimeclasses", &runtime_class())?;
+        let mut pod = crate::pod().with("priorityClassName", LAST_CLASS.into());
+        pod.0["metadata"]["name"] = "probe".into();
+        wait_for("the API server to know the classes", LIMIT, || {
+            match client.create(&format!("{PODS}?dryRun=All"), &pod.0) {
+                Err(controlplane::Error::Refused { status: 403 | 404, .. }) => Ok(None),
+                other => other.map(Some),
+            }
+        })?;
+        Ok(())
+    }
+}
+
+fn runtime_class() -> Value {
+    json!({
+        "metadata": {"name": RUNTIME_CLASS},
+        "handler": "heavy",
+        "overhead": {"podFixed": {"cpu": "250m", "memory": "120Mi"}},
+        "scheduling": {
+            "nodeSelector": {"kubernetes.io/runtime": RUNTIME_CLASS},
+            "tolerations": [{"key": "runtime", "operator": "Equal", "value": RUNTIME_CLASS}],
+        },
+    })
+}

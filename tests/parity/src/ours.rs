@@ -1,0 +1,85 @@
+//! What edge-scheduler's core makes of the same objects.
+
+use edge_core::model::{Node, Pod, PodKey, Time};
+use edge_core::placement::{Profile, Scores, scores};
+use edge_core::state::{Action, Change, Config, Event, State};
+use edge_core::wire::{Interner, NodeObject, PodObject};
+use serde_json::Value;
+
+use crate::verdict::{Judgement, Outcome, ScoreTable};
+use crate::{Error, Setup};
+
+/// The objects of a state as the API server gave them back.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) nodes: Vec<Value>,
+    pub(crate) placed: Vec<Value>,
+}
+
+/// Judges `pod` as the scheduler would, had it just started.
+pub(crate) fn judge(setup: &Setup, written: &Written, pod: &Value) -> Result<Judgement, Error> {
+    let mut interner = Interner::default();
+    let nodes = written.nodes.iter().map(|node| read_node(node, &mut interner));
+    let nodes: Vec<Node> = nodes.collect::<Result<_, _>>()?;
+    let pods = written.placed.iter().chain([pod]).map(|pod| read_pod(pod, &mut interner));
+    let pods: Vec<Pod> = pods.collect::<Result<_, _>>()?;
+    let judged = read_pod(pod, &mut interner)?;
+
+    let mut state = State::new(Config::new(vec![setup.profile()]));
+    state.apply(Event::Nodes(Change::Reset(nodes)), Time::ZERO);
+    state.apply(Event::Pods(Change::Reset(pods)), Time::ZERO);
+    let to_be_tried = state.queue().len().active > 0;
+    let (feasible, scores) = match state.profile(&judged.scheduler_name) {
+        Some(profile) if to_be_tried => tabulate(&state, &judged, profile),
+        _ => (judged.node.iter().map(ToString::to_string).collect(), ScoreTable::default()),
+    };
+    let outcome = match decide(&mut state, &judged.key) {
+        Some(outcome) => outcome,
+        None => judged.node.map_or(Outcome::Gated, |node| Outcome::Bound(node.to_string())),
+    };
+    Ok(Judgement { outcome, feasible: feasible.into_iter().collect(), scores })
+}
+
+fn read_node(object: &Value, interner: &mut Interner) -> Result<Node, Error> {
+    Ok(serde_json::from_str::<NodeObject>(&object.to_string())?.into_node(interner)?)
+}
+
+fn read_pod(object: &Value, interner: &mut Interner) -> Result<Pod, Error> {
+    Ok(serde_json::from_str::<PodObject>(&object.to_string())?.into_pod(interner)?)
+}
+
+/// The feasible nodes and their scores. Before a node is chosen, because from then on the pod counts there.
+fn tabulate(state: &State, pod: &Pod, profile: &Profile) -> (Vec<String>, ScoreTable) {
+    let nodes = &state.snapshot().nodes;
+    let Scores { feasible, plugins } = scores(state.snapshot(), pod, profile);
+    let names = feasible.iter().filter_map(|slot| nodes.name(*slot)).map(ToString::to_string);
+    let names: Vec<String> = names.collect();
+    let mut table = ScoreTable::default();
+    for plugin in &plugins {
+        for (name, score) in names.iter().zip(&plugin.scores) {
+            table.add(plugin.name, name, score * plugin.weight);
+        }
+    }
+    (names, table)
+}
+
+/// What the scheduler does about the pod, if anything.
+fn decide(state: &mut State, pod: &PodKey) -> Option<Outcome> {
+    while let Some(action) = state.next(Time::ZERO) {
+        match action {
+            Action::Bind(binding) if binding.pod.key == *pod => {
+                return Some(Outcome::Bound(binding.node.to_string()));
+            }
+            Action::Report(report) if report.pod.key == *pod => {
+                let reason = report.reason.as_str().to_owned();
+                return Some(Outcome::Waits { reason, message: report.message });
+            }
+            Action::Bind(_)
+            | Action::Read(_)
+            | Action::Report(_)
+            | Action::Announce(_)
+            | Action::UseDelays(_) => (),
+        }
+    }
+    None
+}

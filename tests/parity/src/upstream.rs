@@ -1,0 +1,163 @@
+//! What kube-scheduler decides.
+
+use controlplane::{ControlPlane, wait_for};
+use edge_core::placement::Profile;
+use serde_json::{Value, json};
+
+use crate::Error;
+use crate::bed::{LAST_CLASS, LIMIT, MARK_LABEL};
+use crate::log::{Attempts, Log};
+use crate::verdict::{Judgement, Outcome};
+
+/// Which plugins judge, on both sides.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// kube-scheduler's default plugins that neither side uses, by name. The others keep the order and weight that
+    /// kube-scheduler gives them by default.
+    pub without: Vec<&'static str>,
+}
+
+/// Where all pods are.
+pub(crate) const NAMESPACE: &str = "default";
+/// The collection of all pods.
+pub(crate) const PODS: &str = "/api/v1/namespaces/default/pods";
+/// The profile that judges.
+const SCHEDULER: &str = "default-scheduler";
+/// A profile that binds a pod to the node it selects, whatever the node is like.
+const CANARY: &str = "canary";
+
+// === impl Setup ===
+
+impl Default for Setup {
+    /// All plugins that edge-scheduler has so far.
+    fn default() -> Self {
+        Self {
+            without: vec![
+                "VolumeRestrictions",
+                "NodeVolumeLimits",
+                "VolumeBinding",
+                "VolumeZone",
+                "PodTopologySpread",
+                "InterPodAffinity",
+                "DynamicResources",
+                "DefaultPreemption",
+                "NodeDeclaredFeatures",
+            ],
+        }
+    }
+}
+
+impl Setup {
+    /// Our profile of the same plugins: the one that stands in for kube-scheduler.
+    pub(crate) fn profile(&self) -> Profile {
+        let profile = Profile::known(SCHEDULER).unwrap_or_else(|| Profile::with_all_plugins(SCHEDULER));
+        profile.without(&self.without)
+    }
+
+    /// kube-scheduler's configuration, as JSON, which is YAML.
+    pub(crate) fn config(&self) -> String {
+        let disabled: Vec<Value> = self.without.iter().map(|name| json!({"name": name})).collect();
+        let canary: Vec<Value> =
+            ["PrioritySort", "NodeAffinity", "DefaultBinder"].map(|name| json!({"name": name})).into();
+        json!({
+            "apiVersion": "kubescheduler.config.k8s.io/v1",
+            "kind": "KubeSchedulerConfiguration",
+            "clientConnection": {"qps": 10_000, "burst": 10_000},
+            "percentageOfNodesToScore": 100,
+            "profiles": [
+                {"schedulerName": SCHEDULER, "plugins": {"multiPoint": {"disabled": disabled}}},
+                {
+                    "schedulerName": CANARY,
+                    "plugins": {"multiPoint": {"disabled": [{"name": "*"}], "enabled": canary}},
+                },
+            ],
+        })
+        .to_string()
+    }
+}
+
+/// Waits until kube-scheduler has taken in everything that was written so far.
+///
+/// Nodes and pods come by two watches. Within each, kube-scheduler's cache is changed in the order of the writes (its
+/// informers keep it, and each of the two has one handler), but the one may lag behind the other. So a canary, a pod of
+/// another profile, asks for the mark that the last node written bears: once it is bound, all nodes are known, and with
+/// the pods before it all placed ones. It is gone again before a pod that comes after it is seen, because that comes by
+/// the same watch.
+///
+/// Without any node kube-scheduler says that it knows of none, which proves the same.
+pub(crate) fn await_seen(cluster: &ControlPlane, canary: &str, mark: Option<&str>) -> Result<(), Error> {
+    let spec = json!({
+        "schedulerName": CANARY,
+        "priorityClassName": LAST_CLASS,
+        "nodeSelector": {MARK_LABEL: mark.unwrap_or("none")},
+        "containers": [{"name": "main", "image": "example.com/canary:1"}],
+    });
+    let mut number = 0;
+    wait_for("kube-scheduler to know the state", LIMIT, || {
+        number += 1;
+        let name = format!("{canary}-{number}");
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec});
+        cluster.client().create(PODS, &pod)?;
+        let outcome = await_outcome(cluster, &name)?;
+        delete(cluster, &name)?;
+        let seen = match (outcome, mark) {
+            (Outcome::Bound(_), _) => true,
+            (Outcome::Waits { message, .. }, None) => message == "no nodes available to schedule pods",
+            (Outcome::Waits { .. } | Outcome::Gated, _) => false,
+        };
+        // A canary that came too early is tried again after a second, a new one at once.
+        Ok(seen.then_some(()))
+    })?;
+    Ok(())
+}
+
+/// kube-scheduler's judgement of this pod, which was created a moment ago.
+pub(crate) fn judge(
+    cluster: &ControlPlane,
+    log: &mut Log,
+    pod: &Value,
+    mark: Option<&str>,
+) -> Result<Judgement, Error> {
+    let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+    let to_be_left_alone = read_outcome(pod).is_some();
+    let outcome = await_outcome(cluster, name)?;
+    if to_be_left_alone {
+        // That it was is known once a pod was judged that came later and goes last.
+        await_seen(cluster, &format!("{name}-canary"), mark)?;
+    }
+    let Attempts { count, scores } = log.read(&format!("{NAMESPACE}/{name}"))?;
+    if (count == 0) != to_be_left_alone {
+        return Err(Error::Log(format!("pod {name} was tried {count} times, which can't be")));
+    }
+    let mut feasible = scores.nodes();
+    // A single feasible node is not scored.
+    if let Outcome::Bound(node) = &outcome {
+        feasible.insert(node.clone());
+    }
+    Ok(Judgement { outcome, feasible, scores })
+}
+
+/// Deletes a pod at once; nobody plays the kubelet, which would confirm that it has ended.
+pub(crate) fn delete(cluster: &ControlPlane, name: &str) -> Result<(), controlplane::Error> {
+    cluster.client().delete(&format!("{PODS}/{name}?gracePeriodSeconds=0")).map(drop)
+}
+
+fn await_outcome(cluster: &ControlPlane, name: &str) -> Result<Outcome, controlplane::Error> {
+    wait_for(&format!("a verdict on pod {name}"), LIMIT, || {
+        Ok(read_outcome(&cluster.client().get(&format!("{PODS}/{name}"))?))
+    })
+}
+
+fn read_outcome(pod: &Value) -> Option<Outcome> {
+    if let Some(node) = pod["spec"]["nodeName"].as_str() {
+        return Some(Outcome::Bound(node.to_owned()));
+    }
+    let conditions = pod["status"]["conditions"].as_array()?;
+    let condition = conditions.iter().find(|condition| condition["type"] == "PodScheduled")?;
+    let text = |field: &str| condition[field].as_str().unwrap_or_default().to_owned();
+    // This condition the API server writes when the pod is created, the others kube-scheduler.
+    if condition["reason"] == "SchedulingGated" {
+        return Some(Outcome::Gated);
+    }
+    Some(Outcome::Waits { reason: text("reason"), message: text("message") })
+}
