@@ -81,9 +81,14 @@ impl DelayTable {
 impl Row {
     /// The delay to the node in `slot`, if it is known.
     pub fn to(&self, slot: NodeSlot) -> Option<Delay> {
+        self.cells().get(slot.idx()).copied().flatten()
+    }
+
+    /// All that is known, by slot; slots beyond the end are unknown.
+    pub fn cells(&self) -> &[Option<Delay>] {
         match self {
-            Self::Loading => None,
-            Self::Loaded(cells) => cells.get(slot.idx()).copied().flatten(),
+            Self::Loading => &[],
+            Self::Loaded(cells) => cells,
         }
     }
 }

@@ -107,6 +107,11 @@ impl Nodes {
         self.live
     }
 
+    /// How many slots there are: at least as many as nodes.
+    pub fn num_slots(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Whether there is no node.
     pub fn is_empty(&self) -> bool {
         self.live == 0

@@ -4,7 +4,7 @@
 //! up; *unschedulable*, until something happens that may cure it; *gated*, until its gates are gone;
 //! *awaiting delays*, until the rows it is judged by are loaded. A pod being bound is in none of them.
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::Backoff;
 use crate::model::{Pod, PodKey, Time};
 use crate::placement::PluginSet;
+use crate::placement::plugins::priority_sort;
 
 /// The waiting pods.
 #[derive(Debug, Default)]
@@ -62,8 +63,14 @@ enum Place {
     AwaitingDelays,
 }
 
-/// Priority first, then who waits longest (upstream: PrioritySort).
-type ActiveOrder = (Reverse<i32>, Time, u64, PodKey);
+/// A pod's place among the active ones: by PrioritySort, then in the order in which they came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ActiveOrder {
+    priority: i32,
+    since: Time,
+    seq: u64,
+    key: PodKey,
+}
 
 /// How many pods wait, by place (upstream: `scheduler_pending_pods`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +91,22 @@ impl Queued {
     /// A pod that was never tried.
     pub fn new(pod: Arc<Pod>, now: Time) -> Self {
         Self { pod, first_seen: now, attempts: 0, unschedulable_count: 0, error_count: 0, reported: None }
+    }
+}
+
+// === impl ActiveOrder ===
+
+impl Ord for ActiveOrder {
+    fn cmp(&self, other: &Self) -> Ordering {
+        priority_sort::compare((self.priority, self.since), (other.priority, other.since))
+            .then_with(|| self.seq.cmp(&other.seq))
+            .then_with(|| self.key.cmp(&other.key))
+    }
+}
+
+impl PartialOrd for ActiveOrder {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -131,8 +154,8 @@ impl Queue {
     pub fn update(&mut self, pod: Arc<Pod>) {
         let Some(mut entry) = self.take(&pod.key) else { return };
         entry.queued.pod = pod;
-        if let Place::Active((_, since, seq, key)) = entry.place {
-            entry.place = Place::Active((Reverse(entry.queued.pod.priority), since, seq, key));
+        if let Place::Active(order) = &mut entry.place {
+            order.priority = entry.queued.pod.priority;
         }
         self.put(entry);
     }
@@ -145,7 +168,7 @@ impl Queue {
     /// Takes out the pod to be tried next.
     pub fn pop(&mut self, now: Time) -> Option<Queued> {
         let next = match self.active.first() {
-            Some((_, _, _, key)) => key.clone(),
+            Some(order) => order.key.clone(),
             None => self.due_error(now).or_else(|| self.backoff.first().map(|(_, key)| key.clone()))?,
         };
         self.remove(&next)
@@ -227,7 +250,8 @@ impl Queue {
 
     fn active_place(&mut self, queued: &Queued, since: Time) -> Place {
         self.next_seq += 1;
-        Place::Active((Reverse(queued.pod.priority), since, self.next_seq, queued.pod.key.clone()))
+        let Pod { priority, key, .. } = &*queued.pod;
+        Place::Active(ActiveOrder { priority: *priority, since, seq: self.next_seq, key: key.clone() })
     }
 
     fn insert(&mut self, queued: Queued, place: Place, now: Time) {

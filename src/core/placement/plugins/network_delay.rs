@@ -1,5 +1,7 @@
 //! NetworkDelay: a pod's delay constraints, as Filter and as Score.
 
+use std::borrow::Cow;
+
 use crate::delay::{
     AnchorNodes, DECISION_ANNOTATION, DelayConstraint, DelayConstraints, Replicas, Row, Unresolved, resolve,
 };
@@ -37,6 +39,13 @@ struct Bound<'a> {
 /// All constraints of a pod.
 struct Radius<'a>(Vec<Bound<'a>>);
 
+/// The nodes within all constraints of a pod, worked out once so that each node costs one look.
+struct Ball<'a> {
+    radius: Radius<'a>,
+    /// By constraint and then by slot, the delay that counts.
+    delays: Vec<Cow<'a, [Option<Delay>]>>,
+}
+
 /// Why a radius can't be had now.
 enum NoRadius {
     Rejected(Rejection),
@@ -52,7 +61,7 @@ impl Plugin for NetworkDelay {
 
     fn pre_filter<'a>(&'a self, cycle: Cycle<'a>) -> PreFilter<'a> {
         match Radius::of(cycle) {
-            Ok(radius) => PreFilter::Check(Box::new(radius)),
+            Ok(radius) => PreFilter::Check(Box::new(Ball::new(radius, cycle.snapshot.nodes.num_slots()))),
             Err(NoRadius::Rejected(rejection)) => PreFilter::Reject(rejection),
             Err(NoRadius::AwaitDelays(nodes)) => PreFilter::AwaitDelays(nodes),
             Err(NoRadius::Unconstrained) => PreFilter::Skip,
@@ -132,19 +141,39 @@ impl<'a> Radius<'a> {
     }
 }
 
-impl NodeFilter for Radius<'_> {
+// === impl Ball ===
+
+impl<'a> Ball<'a> {
+    fn new(radius: Radius<'a>, num_slots: usize) -> Self {
+        let delays = radius.0.iter().map(|bound| bound.delays(num_slots)).collect();
+        Self { radius, delays }
+    }
+
+    /// The constraint that the node does not meet, and whether its delay is known.
+    fn broken(&self, slot: NodeSlot) -> Option<(&Bound<'a>, bool)> {
+        self.radius.0.iter().zip(&self.delays).find_map(|(bound, delays)| {
+            if bound.is_own_node(slot) || bound.rows.is_empty() {
+                return None;
+            }
+            match delays.get(slot.idx()).copied().flatten() {
+                Some(delay) => (delay > bound.constraint.bound).then_some((bound, true)),
+                None => Some((bound, false)),
+            }
+        })
+    }
+}
+
+impl NodeFilter for Ball<'_> {
     fn filter(&self, node: NodeView<'_>) -> Verdict {
-        for bound in &self.0 {
-            if bound.rows.is_empty() {
-                continue;
-            }
-            match bound.measured(node.slot) {
-                Some((_, delay)) if delay <= bound.constraint.bound => (),
-                Some(_) => return Rejection::unresolvable(bound.exceeded.clone()).into(),
-                None => return Rejection::unresolvable(bound.unknown.clone()).into(),
-            }
+        match self.broken(node.slot) {
+            None => Verdict::Fits,
+            Some((bound, true)) => Rejection::unresolvable(bound.exceeded.clone()).into(),
+            Some((bound, false)) => Rejection::unresolvable(bound.unknown.clone()).into(),
         }
-        Verdict::Fits
+    }
+
+    fn admits(&self, node: NodeView<'_>) -> bool {
+        self.broken(node.slot).is_none()
     }
 }
 
@@ -176,6 +205,50 @@ impl<'a> Bound<'a> {
         let loading = |row: Option<&Row>| !matches!(row, Some(Row::Loaded(_)));
         let slots = self.rows.iter().filter(|(_, row)| loading(*row)).map(|(slot, _)| *slot);
         slots.filter_map(|slot| cycle.snapshot.nodes.name(slot).cloned()).collect()
+    }
+
+    /// Whether the node is the anchor's only one, to which its delay is nothing.
+    fn is_own_node(&self, slot: NodeSlot) -> bool {
+        matches!(self.rows.as_slice(), [(only, _)] if *only == slot)
+    }
+
+    /// The delays that count, by slot. A single row is used as it is, but for the anchor's own node.
+    fn delays(&self, num_slots: usize) -> Cow<'a, [Option<Delay>]> {
+        if let [(_, row)] = self.rows.as_slice() {
+            return Cow::Borrowed(row.map_or(&[], Row::cells));
+        }
+        Cow::Owned(match self.replicas {
+            Replicas::Nearest => self.nearest(num_slots),
+            Replicas::All => self.farthest(num_slots),
+        })
+    }
+
+    /// Row by row rather than node by node, because rows lie in a line in memory.
+    fn nearest(&self, num_slots: usize) -> Vec<Option<Delay>> {
+        let mut nearest: Vec<Option<Delay>> = vec![None; num_slots];
+        for (from, row) in &self.rows {
+            for (known, cell) in nearest.iter_mut().zip(row.map_or(&[][..], Row::cells)) {
+                *known = match (*known, *cell) {
+                    (Some(known), Some(cell)) => Some(known.min(cell)),
+                    (known, cell) => known.or(cell),
+                };
+            }
+            if let Some(own) = nearest.get_mut(from.idx()) {
+                *own = Some(Delay::ZERO);
+            }
+        }
+        nearest
+    }
+
+    fn farthest(&self, num_slots: usize) -> Vec<Option<Delay>> {
+        let mut farthest = vec![Some(Delay::ZERO); num_slots];
+        for (from, row) in &self.rows {
+            for (known, slot) in farthest.iter_mut().zip((0..).map(NodeSlot)) {
+                let delay = if slot == *from { Some(Delay::ZERO) } else { row.and_then(|row| row.to(slot)) };
+                *known = known.zip(delay).map(|(known, delay)| known.max(delay));
+            }
+        }
+        farthest
     }
 
     /// The delay that counts for a node and where it is measured from: to the nearest replica, or, where
