@@ -20,19 +20,24 @@ const HUGE_PAGES: &str = "hugepages-";
 #[derive(Clone, Debug, Default)]
 pub(super) struct Amounts<'a>(Vec<(&'a str, i128)>);
 
+/// Whether a resource is huge pages of some size.
+pub(super) fn is_huge_pages(name: &str) -> bool {
+    name.starts_with(HUGE_PAGES)
+}
+
 /// Whether pod-level resources may name this resource (upstream: `IsSupportedPodLevelResource`).
 pub(super) fn is_pod_level(name: &str) -> bool {
-    name == CPU || name == MEMORY || name.starts_with(HUGE_PAGES)
+    name == CPU || name == MEMORY || is_huge_pages(name)
 }
 
 /// Whether a resource may be overcommitted (upstream: `IsOvercommitAllowed`).
 pub(super) fn is_overcommittable(name: &str) -> bool {
-    (!name.contains('/') || name.contains("kubernetes.io/")) && !name.starts_with(HUGE_PAGES)
+    (!name.contains('/') || name.contains("kubernetes.io/")) && !is_huge_pages(name)
 }
 
 /// Whether the scheduler counts a resource that isn't built in (upstream: `IsScalarResourceName`).
 fn is_scalar(name: &str) -> bool {
-    name.starts_with(HUGE_PAGES)
+    is_huge_pages(name)
         || name.starts_with("attachable-volumes-")
         || name.contains("kubernetes.io/")
         || (name.contains('/') && !name.starts_with("requests."))

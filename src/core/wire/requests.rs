@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::model::{NonZeroRequest, Resources};
 
-use super::amount::{AmountPairs, Amounts, CPU, MEMORY, is_overcommittable, is_pod_level};
+use super::amount::{AmountPairs, Amounts, CPU, MEMORY, is_huge_pages, is_overcommittable, is_pod_level};
 use super::error::Fault;
 use super::intern::Interner;
 use super::pod::{Container, PodObject};
@@ -65,6 +65,13 @@ enum Role {
     Main,
     Init,
     Sidecar,
+}
+
+/// Whether it counts what containers have been resized to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resizes {
+    Count,
+    Ignore,
 }
 
 /// The parts of a pod's request, checked, before they are added up.
@@ -129,28 +136,16 @@ impl Requirements {
 impl<'a> Parts<'a> {
     fn read(pod: &'a PodObject) -> Result<Self, Fault> {
         let overhead = Amounts::read(&pod.spec.overhead);
-        let mut parts = Self {
-            containers: read_containers(pod)?,
-            pod_level: Amounts::default(),
+        Ok(Self {
+            containers: read_containers(pod, Resizes::Count)?,
+            pod_level: Self::read_pod_level(pod)?,
             overhead: overhead.map_err(|fault| fault.under(format_args!("spec.overhead")))?,
-        };
-        parts.pod_level = parts.read_pod_level(pod)?;
-        Ok(parts)
+        })
     }
 
-    /// Requests at the level of the pod, with the API server's defaults (upstream:
-    /// `defaultPodRequests`), and during a resize those in force.
-    fn read_pod_level(&self, pod: &'a PodObject) -> Result<Amounts<'a>, Fault> {
-        let in_spec = |fault: Fault| fault.under(format_args!("spec"));
-        let mut wanted = pod.spec.resources.read_requests().map_err(in_spec)?;
-        let limits = pod.spec.resources.read_limits().map_err(in_spec)?;
-        if !limits.is_empty() {
-            let mut sum = self.sum(&[]);
-            sum.retain(is_overcommittable);
-            wanted.default_to(&sum);
-            wanted.default_to(&limits);
-        }
-        wanted.retain(is_pod_level);
+    /// Requests at the level of the pod, and during a resize those in force.
+    fn read_pod_level(pod: &'a PodObject) -> Result<Amounts<'a>, Fault> {
+        let mut wanted = read_wanted_pod_level(pod)?;
         let Some(used) = &pod.status.resources else {
             return Ok(wanted);
         };
@@ -165,50 +160,75 @@ impl<'a> Parts<'a> {
 
     /// The pod's request, if a container that lists none of `defaults` requests that.
     fn total(&self, defaults: &[(&'a str, i128)]) -> Amounts<'a> {
-        let mut total = self.sum(defaults);
+        let mut total = sum(&self.containers, defaults);
         for (name, amount) in self.pod_level.iter() {
             total.set(name, amount);
         }
         total.add(&self.overhead);
         total
     }
-
-    /// The containers' sum: all containers and sidecars together, or an init container beside the
-    /// sidecars started before it, whichever is larger (upstream: `AggregateContainerRequests`).
-    fn sum(&self, defaults: &[(&'a str, i128)]) -> Amounts<'a> {
-        let defaults = Amounts::of(defaults);
-        let mut running = Amounts::default();
-        let mut sidecars = Amounts::default();
-        let mut starting = Amounts::default();
-        for (role, amounts) in &self.containers {
-            let mut amounts = amounts.clone();
-            amounts.default_to(&defaults);
-            match role {
-                Role::Main => running.add(&amounts),
-                Role::Sidecar => {
-                    running.add(&amounts);
-                    sidecars.add(&amounts);
-                    starting.raise_to(&sidecars);
-                }
-                Role::Init => {
-                    amounts.add(&sidecars);
-                    starting.raise_to(&amounts);
-                }
-            }
-        }
-        running.raise_to(&starting);
-        running
-    }
 }
 
-fn read_containers(pod: &PodObject) -> Result<Vec<(Role, Amounts<'_>)>, Fault> {
+/// Requests at the level of the pod with the API server's defaults, which it makes before anything can be
+/// resized (upstream: `defaultHugePagePodLimits`, `defaultPodRequests`).
+fn read_wanted_pod_level(pod: &PodObject) -> Result<Amounts<'_>, Fault> {
+    let in_spec = |fault: Fault| fault.under(format_args!("spec"));
+    let mut wanted = pod.spec.resources.read_requests().map_err(in_spec)?;
+    let mut limits = pod.spec.resources.read_limits().map_err(in_spec)?;
+    if !(wanted.is_empty() && limits.is_empty()) {
+        let containers = read_containers(pod, Resizes::Ignore)?;
+        let mut sum = sum(&containers, &[]);
+        // What a container requests of huge pages is its limit too.
+        for (name, amount) in sum.iter().filter(|(name, _)| is_huge_pages(name)) {
+            if wanted.get(name).is_none() && limits.get(name).is_none() {
+                limits.set(name, amount);
+            }
+        }
+        if !limits.is_empty() {
+            sum.retain(is_overcommittable);
+            wanted.default_to(&sum);
+            wanted.default_to(&limits);
+        }
+    }
+    wanted.retain(is_pod_level);
+    Ok(wanted)
+}
+
+/// What containers request together: all containers and sidecars together, or an init container beside the
+/// sidecars started before it, whichever is larger (upstream: `AggregateContainerRequests`).
+fn sum<'a>(containers: &[(Role, Amounts<'a>)], defaults: &[(&'a str, i128)]) -> Amounts<'a> {
+    let defaults = Amounts::of(defaults);
+    let mut running = Amounts::default();
+    let mut sidecars = Amounts::default();
+    let mut starting = Amounts::default();
+    for (role, amounts) in containers {
+        let mut amounts = amounts.clone();
+        amounts.default_to(&defaults);
+        match role {
+            Role::Main => running.add(&amounts),
+            Role::Sidecar => {
+                running.add(&amounts);
+                sidecars.add(&amounts);
+                starting.raise_to(&sidecars);
+            }
+            Role::Init => {
+                amounts.add(&sidecars);
+                starting.raise_to(&amounts);
+            }
+        }
+    }
+    running.raise_to(&starting);
+    running
+}
+
+fn read_containers(pod: &PodObject, resizes: Resizes) -> Result<Vec<(Role, Amounts<'_>)>, Fault> {
     let main = pod.spec.containers.iter().enumerate().map(|(idx, container)| {
-        let amounts = read_container(pod, container, Role::Main);
+        let amounts = read_container(pod, container, Role::Main, resizes);
         amounts.map_err(|fault| fault.under(format_args!("spec.containers[{idx}]")))
     });
     let init = pod.spec.init_containers.iter().enumerate().map(|(idx, container)| {
         let role = if container.is_restartable() { Role::Sidecar } else { Role::Init };
-        let amounts = read_container(pod, container, role);
+        let amounts = read_container(pod, container, role, resizes);
         amounts.map_err(|fault| fault.under(format_args!("spec.initContainers[{idx}]")))
     });
     main.chain(init).collect()
@@ -219,12 +239,12 @@ fn read_container<'a>(
     pod: &'a PodObject,
     container: &'a Container,
     role: Role,
+    resizes: Resizes,
 ) -> Result<(Role, Amounts<'a>), Fault> {
     let wanted = container.resources.read()?;
-    let (Role::Main | Role::Sidecar, Some(status)) = (role, find_status(pod, container)) else {
-        return Ok((role, wanted));
-    };
-    let Some(used) = &status.resources else {
+    let may_be_resized = resizes == Resizes::Count && role != Role::Init;
+    let status = if may_be_resized { find_status(pod, container) } else { None };
+    let Some((status, used)) = status.and_then(|status| Some((status, status.resources.as_ref()?))) else {
         return Ok((role, wanted));
     };
     let in_force = effective(wanted, &used.requests, &status.allocated_resources, is_resize_refused(pod));

@@ -216,6 +216,20 @@ fn pod_level_resources_can_be_resized() {
 }
 
 #[test]
+fn a_pod_level_default_is_made_before_any_resize() {
+    let spec = |limits: &str| {
+        format!(
+            r#"{{"resources": {{"requests": {{"memory": "1Gi"}}}}, "containers": [
+                {{"name": "a", "resources": {{"requests": {{"cpu": "1"}}, "limits": {{{limits}}}}}}}]}}"#
+        )
+    };
+    let status = r#"{"containerStatuses": [{"name": "a", "resources": {"requests": {"cpu": "2"}}}]}"#;
+    check(&spec(""), status, &expected((2000, 1024), (2000, 1024)));
+    // Huge pages of a container make a limit of the pod, and with a limit CPU has its default at that level too.
+    check(&spec(r#""hugepages-2Mi": "2Mi""#), status, &expected((1000, 1024), (1000, 1024)));
+}
+
+#[test]
 fn only_resources_that_the_scheduler_counts_are_scalars() {
     let pod = read_pod(
         r#"{"metadata": {"name": "web"}, "spec": {"containers": [{"resources": {"requests": {
