@@ -51,14 +51,25 @@ decision() { # pod field
     sed -n "s/.*\"$2\":\"\{0,1\}\([^,\"}]*\).*/\1/p"
 }
 
+# Asks again and again until the command prints something, which is kept in $answer.
+ask() { # what command...
+  what=$1; shift
+  answer=''
+  deadline=$((SECONDS + 60))
+  until [ -n "$answer" ]; do
+    [ "$SECONDS" -lt "$deadline" ] || fail "waited in vain for $what"
+    answer=$("$@")
+  done
+}
+
 row() { printf '%-14s %-10s %-16s %9s %9s   %s\n' "$@"; }
 
 # Waits for the Deployment's pod, prints where it is, and checks that against the nodes it may be on.
 placed() { # deployment allowed-node...
   deployment=$1; shift
-  kubectl wait --for=condition=PodScheduled pod -l "app=$deployment" --timeout=60s >/dev/null ||
-    fail "$deployment was not placed"
-  pod=$(kubectl get pod -l "app=$deployment" -o name)
+  ask "a pod of $deployment" kubectl get pod -l "app=$deployment" -o name
+  pod=$answer
+  kubectl wait --for=condition=PodScheduled "$pod" --timeout=60s >/dev/null || fail "$deployment was not placed"
   node=$(kubectl get "$pod" -o 'jsonpath={.spec.nodeName}')
   case " $* " in
     *" $node "*) verdict="${green}✓${plain}" ;;
@@ -72,9 +83,6 @@ placed() { # deployment allowed-node...
 step 'The four requests of the BME demo (SIGCOMM 2019)'
 kubectl apply -f demo/requests/1-near-a-node.yaml -f demo/requests/2-anywhere.yaml \
   -f demo/requests/3-one-for-each-worker.yaml -f demo/requests/4-near-a-workload.yaml >/dev/null
-for app in request-1 request-2 deployment1 deployment2 deployment3 deployment4 deployment5 request-4; do
-  until kubectl get pod -l "app=$app" -o name | grep -q .; do :; done
-done
 row WORKLOAD NODE 'DELAY FROM' 'DELAY ms' 'BOUND ms' ''
 placed request-1 edge-1 edge-2 edge-3 edge-4
 placed request-2 cloud-1
@@ -83,12 +91,9 @@ placed request-4 edge-3
 
 step 'A request that has to wait, and why'
 kubectl apply -f demo/requests/5-has-to-wait.yaml >/dev/null
-why=''
-deadline=$((SECONDS + 60))
-while [ -z "$why" ]; do
-  [ "$SECONDS" -lt "$deadline" ] || fail 'request-5 was given no reason'
-  why=$(kubectl get pod -l app=request-5 -o 'jsonpath={.items[*].status.conditions[?(@.type=="PodScheduled")].message}')
-done
+ask 'a reason of request-5' kubectl get pod -l app=request-5 \
+  -o 'jsonpath={.items[*].status.conditions[?(@.type=="PodScheduled")].message}'
+why=$answer
 printf '%srequest-5 is Pending:%s %s\n' "$yellow" "$plain" "$why"
 expected='0/6 nodes are available: 1 Insufficient memory, 5 node(s) exceeded the delay to edge-5 (10 ms).'
 [ "$why" = "$expected" ] || fail "expected: $expected"
