@@ -224,7 +224,11 @@ async fn send(client: &kube::Client, write: &Write) {
         match try_send(client, write).await {
             Ok(IgnoredAny) => return,
             Err(failure) if failure.is_passing() && attempt < TRIES => tokio::time::sleep(PAUSE).await,
-            Err(failure) => debug!(error = %failure, "an event was not written"),
+            Err(failure) => {
+                // Also where an earlier try was written after all: then it is there already.
+                debug!(error = %failure, "an event was not written");
+                return;
+            }
         }
     }
 }

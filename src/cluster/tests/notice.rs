@@ -88,6 +88,18 @@ async fn a_repeated_notice_is_counted_and_written_anew_if_it_has_expired() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_passing_failure_is_tried_again_and_another_is_not() {
+    for (code, tries) in [(503, 3), (403, 1), (409, 1)] {
+        let (server, client) = Server::start(move |_, _| failure(code, "no"));
+        let (events, _received) = mpsc::channel(1);
+        let mut actor = Actor::new(client, events);
+        actor.execute(Action::Announce(announcement()));
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert_eq!(server.asked().len(), tries, "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn notices_hold_up_no_binding_and_are_dropped_when_too_many_wait() {
     let (server, client) =
         Server::start(|asked, _| if asked.line.contains("events") { Answer::Hang } else { success() });
