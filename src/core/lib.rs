@@ -15,6 +15,8 @@
 pub mod delay;
 pub mod model;
 pub mod placement;
+#[cfg(test)]
+mod sim;
 pub mod simulation;
 pub mod state;
 pub mod wire;

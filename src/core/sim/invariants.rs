@@ -1,0 +1,230 @@
+//! What must always hold, and what must hold in the end.
+//!
+//! To add an invariant: a variant of [`Invariant`], and a check that returns it in a [`Violation`], called
+//! where it can first be told: at a decision, at a write, at each step, or at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::judge::{Refusal, refusal, shortage_on};
+use super::make::FOREIGN;
+use super::network::Request;
+use super::server::Server;
+use super::view::{Assumed, View};
+use crate::model::{NodeName, Pod, PodUid, Time};
+use crate::state::{Announcement, Binding, State};
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Invariant {
+    /// A pod that is decided waits for us: it is there, unbound, not ending, and not gated.
+    PodWaits,
+    /// For one pod there is one binding at a time: another one follows only when the first one has
+    /// definitely failed.
+    OneBinding,
+    /// A binding that is written is the pod's it was decided for.
+    OwnPod,
+    /// A node holds what its pods request, by all that was known at the decision and by the server's truth
+    /// when it is written.
+    Capacity,
+    /// Every delay constraint of a pod is known to hold where it goes.
+    DelayBound,
+    /// Taints, labels, ports and the cloud admit the pod.
+    Admission,
+    /// What is announced as bound is bound there.
+    Announcement,
+    /// A scheduler that has nothing to do says when it will, and that is later.
+    Rest,
+    /// In the end no pod waits that could be placed.
+    Liveness,
+    /// In the end no binding is on its way.
+    Landed,
+    /// In the end the scheduler knows what the server knows.
+    Knowledge,
+}
+
+/// Something that must hold does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Violation {
+    /// What.
+    pub(super) invariant: Invariant,
+    /// How it was seen.
+    pub(super) what: String,
+}
+
+/// What the checks remember.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    /// Where each pod was bound, gone ones included.
+    bound: BTreeMap<PodUid, NodeName>,
+}
+
+type Checked = Result<(), Violation>;
+
+// === impl Checks ===
+
+impl Checks {
+    /// Notes where a pod is bound.
+    pub(super) fn is_bound(&mut self, pod: &Pod) {
+        if let Some(node) = &pod.node {
+            self.bound.insert(pod.uid.clone(), node.clone());
+        }
+    }
+
+    /// The scheduler announces a binding.
+    pub(super) fn announced(&self, announcement: &Announcement) -> Checked {
+        let node = self.bound.get(&announcement.pod.uid);
+        if node == Some(&announcement.node) {
+            return Ok(());
+        }
+        violated(
+            Invariant::Announcement,
+            format!("{} announced on {}, bound to {node:?}", announcement.pod.key, announcement.node),
+        )
+    }
+}
+
+/// The scheduler wants a binding written. `known` says up to which revision it knows all writes of pods and
+/// of nodes. A new decision is counted in `view`.
+pub(super) fn decided(view: &mut View, binding: &Binding, known: (u64, u64)) -> Checked {
+    let uid = &binding.pod.uid;
+    if let Some(before) = view.assumed.get(uid) {
+        let again = before.node == binding.node && !before.written;
+        let what = || format!("{} to {} after {before:?}", binding.pod.key, binding.node);
+        return if again { Ok(()) } else { violated(Invariant::OneBinding, what()) };
+    }
+    let Some(pod) = view.pods.get(uid).filter(|pod| waits(pod)) else {
+        let what = format!("{} ({uid}) to {}: {:?}", binding.pod.key, binding.node, view.pods.get(uid));
+        return violated(Invariant::PodWaits, what);
+    };
+    let Some(node) = view.nodes.get(&binding.node) else {
+        return violated(Invariant::Admission, format!("{} to {}, not there", pod.key, binding.node));
+    };
+    let (invariant, why) = match refusal(view, pod, node) {
+        None => {
+            let (pods_known, nodes_known) = known;
+            let node = binding.node.clone();
+            let assumed = Assumed { node, pods_known, nodes_known, written: false, conflict: false };
+            view.assumed.insert(uid.clone(), assumed);
+            return Ok(());
+        }
+        Some(Refusal::Capacity(why)) => (Invariant::Capacity, why),
+        Some(Refusal::Delay(why)) => (Invariant::DelayBound, why),
+        Some(Refusal::Other(why)) => (Invariant::Admission, why),
+    };
+    violated(invariant, format!("{} decided for {}: {why}", pod.key, binding.node))
+}
+
+/// The server wrote a binding. `assumed` is what the present scheduler knows of it, if it is its own.
+pub(super) fn written(server: &mut Server, request: &Request, assumed: Option<&Assumed>) -> Checked {
+    let Some(pod) = server.pods.get(&request.pod.key) else { return Ok(()) };
+    if pod.uid != request.pod.uid {
+        let what = format!("{} was decided as {}, and is {}", pod.key, request.pod.uid, pod.uid);
+        return violated(Invariant::OwnPod, what);
+    }
+    let Some(assumed) = assumed else {
+        // A scheduler that is no more sent it, or it was given up for good reasons. The present one can't know.
+        server.upset_by_pod(&request.node);
+        return Ok(());
+    };
+    let upset = server.upset(&request.node);
+    let excused = upset.by_pod > assumed.pods_known || upset.by_node > assumed.nodes_known;
+    let Some(node) = server.nodes.get(&request.node).filter(|_| !excused) else { return Ok(()) };
+    let view = View::of_pods(server);
+    match shortage_on(&view, pod, node) {
+        None => Ok(()),
+        Some(why) => violated(Invariant::Capacity, format!("{} written: {why}", pod.key)),
+    }
+}
+
+/// The scheduler has nothing to do at `now`.
+pub(super) fn rests(state: &State, now: Time) -> Checked {
+    if state.wake_at() > now {
+        return Ok(());
+    }
+    violated(Invariant::Rest, format!("it wants to be woken at {:?}", state.wake_at()))
+}
+
+// --- in the end ---
+
+/// Faults have stopped a while ago, and everything has come to rest.
+pub(super) fn in_the_end(state: &State, truth: &View) -> Checked {
+    if state.in_flight() > 0 {
+        return violated(Invariant::Landed, format!("{} bindings are on their way", state.in_flight()));
+    }
+    knows_pods(state, truth)?;
+    knows_nodes(state, truth)?;
+    for pod in truth.pods.values().filter(|pod| is_ours(pod) && waits(pod)) {
+        let fits = |node: &&_| refusal(truth, pod, node).is_none();
+        if let Some(node) = truth.nodes.values().find(fits) {
+            return violated(Invariant::Liveness, format!("{} waits, and fits {}", pod.key, node.name));
+        }
+    }
+    Ok(())
+}
+
+fn knows_pods(state: &State, truth: &View) -> Checked {
+    let queued: BTreeSet<PodUid> = state.queue().iter().map(|queued| queued.pod.uid.clone()).collect();
+    let waiting = truth.pods.values().filter(|pod| is_ours(pod) && is_to_come(pod));
+    let waiting: BTreeSet<PodUid> = waiting.map(|pod| pod.uid.clone()).collect();
+    same("the waiting pods", &queued, &waiting)?;
+    let nodes = &state.snapshot().nodes;
+    let name = |slot| nodes.name(slot).cloned();
+    let cached = state.cache().iter().map(|it| (it.pod.uid.clone(), (name(it.slot), it.confirmed)));
+    let cached: BTreeMap<PodUid, (Option<NodeName>, bool)> = cached.collect();
+    let placed = truth.placed().map(|(pod, node)| (pod.uid.clone(), (Some(node.clone()), true)));
+    same("the placed pods", &cached, &placed.collect())
+}
+
+fn knows_nodes(state: &State, truth: &View) -> Checked {
+    let nodes = &state.snapshot().nodes;
+    let known = nodes.iter().map(|it| (it.node.name.clone(), it.node.clone())).collect();
+    same("the nodes", &known, &truth.nodes)?;
+    for node in nodes.iter() {
+        let here = || truth.placed().filter(|(_, on)| **on == node.node.name).map(|(pod, _)| pod);
+        let used = &node.usage.requested;
+        let counted = (node.usage.pods, used.cpu.0, used.memory.0, node.usage.ports.len());
+        let pods = i64::try_from(here().count()).unwrap();
+        let cpu: i64 = here().map(|pod| pod.requests.cpu.0).sum();
+        let memory: i64 = here().map(|pod| pod.requests.memory.0).sum();
+        let ports: usize = here().map(|pod| pod.ports.len()).sum();
+        same("what is used", &counted, &(pods, cpu, memory, ports))?;
+        knows_delays(state, truth, &node.node.name)?;
+    }
+    Ok(())
+}
+
+/// A row that the scheduler has must be as the source has it.
+fn knows_delays(state: &State, truth: &View, from: &NodeName) -> Checked {
+    let snapshot = state.snapshot();
+    let row = snapshot.nodes.slot(from.as_str()).and_then(|slot| snapshot.delays.row(slot));
+    let Some(row) = row else { return Ok(()) };
+    for to in truth.nodes.keys().filter(|to| *to != from) {
+        let known = snapshot.nodes.slot(to.as_str()).and_then(|slot| row.to(slot));
+        let measured = truth.rows.get(from).and_then(|row| row.get(to)).copied();
+        same("a delay", &known, &measured)?;
+    }
+    Ok(())
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(what: &str, known: &T, truth: &T) -> Checked {
+    if known == truth {
+        return Ok(());
+    }
+    violated(Invariant::Knowledge, format!("{what} are\n  {truth:?}\nand the scheduler knows\n  {known:?}"))
+}
+
+fn is_ours(pod: &Pod) -> bool {
+    &*pod.scheduler_name != FOREIGN
+}
+
+fn is_to_come(pod: &Pod) -> bool {
+    pod.node.is_none() && !pod.terminating && !pod.phase.is_terminal()
+}
+
+fn waits(pod: &Pod) -> bool {
+    is_to_come(pod) && pod.gates.is_empty()
+}
+
+fn violated(invariant: Invariant, what: String) -> Checked {
+    Err(Violation { invariant, what })
+}

@@ -1,0 +1,177 @@
+//! The shell around the scheduler: it starts and dies, and what it decides is carried out.
+
+use super::invariants::{self, Violation};
+use super::make::{CUSTOM, EDGE};
+use super::network::{Answered, Fate, Request, TIMEOUT};
+use super::run::{Planted, Run, Step};
+use super::server::BindStatus;
+use super::stream::{Kind, Streams};
+use super::trace::Sight;
+use super::view::View;
+use crate::model::NodeName;
+use crate::placement::Profile;
+use crate::placement::plugins::cloud_offload::{CloudOffload, CloudOffloadMode};
+use crate::state::{Action, BindOutcome, Binding, Config, Event, PodRef, ReadOutcome, State};
+
+// === impl Run ===
+
+impl Run {
+    /// The scheduler starts, and its watches soon after.
+    pub(super) fn start(&mut self) {
+        let custom = CloudOffload::with_mode(CloudOffloadMode::Required);
+        let profiles =
+            vec![Profile::with_all_plugins(EDGE), Profile::with_all_plugins(CUSTOM).with(Box::new(custom))];
+        let config = Config {
+            max_in_flight: self.faults.shape.max_in_flight,
+            max_unschedulable: self.faults.shape.max_unschedulable,
+            ..Config::new(profiles)
+        };
+        let defect = match self.planted {
+            Some(Planted::InState(defect)) => Some(defect),
+            Some(Planted::BindingWithoutUid) | None => None,
+        };
+        self.trace.note(self.now, format_args!("the scheduler starts"));
+        self.state = Some(State::new(config).with_defect(defect));
+        for kind in [Kind::Pods, Kind::Nodes] {
+            self.plan_in(1, 200, Step::Connect(self.incarnation, kind));
+        }
+    }
+
+    /// The scheduler dies. What it has sent is on its way; what is sent to it is lost.
+    pub(super) fn crash(&mut self) {
+        if self.state.take().is_none() {
+            return;
+        }
+        self.trace.note(self.now, format_args!("the scheduler dies"));
+        self.incarnation += 1;
+        self.view = View::default();
+        self.streams = Streams::default();
+        (self.delays_at, self.uses_at) = (self.now, self.now);
+        self.world.delays.disconnect();
+        self.plan_in(100, 3_000, Step::Start);
+    }
+
+    /// The scheduler does all that it has to do now.
+    pub(super) fn pump(&mut self) -> Result<(), Violation> {
+        while let Some(action) = self.state.as_mut().and_then(|state| state.next(self.now)) {
+            self.trace.note(self.now, format_args!("action: {action:?}"));
+            self.carry_out(action)?;
+        }
+        self.state.as_ref().map_or(Ok(()), |state| invariants::rests(state, self.now))
+    }
+
+    fn carry_out(&mut self, action: Action) -> Result<(), Violation> {
+        match action {
+            Action::Bind(binding) => self.send_binding(&binding)?,
+            Action::Read(pod) => self.send_reading(pod),
+            Action::Report(report) if report.condition_changed => {
+                self.plan_in(1, 100, Step::Touch(report.pod));
+            }
+            Action::Report(_) => (),
+            Action::Announce(announcement) => self.checks.announced(&announcement)?,
+            Action::UseDelays(names) => {
+                if !self.view.uses(&names) {
+                    self.trace.saw(Sight::DelaysGivenUp);
+                }
+                self.uses_at = self.uses_at.max(self.now + self.rng.millis(0, 20));
+                self.plan(self.uses_at, Step::UseDelays(self.incarnation, names));
+            }
+        }
+        Ok(())
+    }
+
+    // --- requests ---
+
+    fn send_binding(&mut self, binding: &Binding) -> Result<(), Violation> {
+        if self.view.assumed.contains_key(&binding.pod.uid) {
+            self.trace.saw(Sight::BindingSentAgain);
+        }
+        let last = self.world.server.revision;
+        let known = (self.streams.of(Kind::Pods).known(last), self.streams.of(Kind::Nodes).known(last));
+        invariants::decided(&mut self.view, binding, known)?;
+        if self.rng.chance(self.faults.request.crash_before) {
+            self.trace.saw(Sight::CrashBeforeBinding);
+            self.crash();
+            return Ok(());
+        }
+        let Fate { arrives, outcome } = Fate::draw(&self.faults.request, &mut self.rng, self.now);
+        if let Some((at, answered)) = arrives {
+            let mut request = Request::new(binding, self.incarnation, answered);
+            if self.planted == Some(Planted::BindingWithoutUid) {
+                request.uid = None;
+            }
+            self.plan(at, Step::Bind(request));
+        }
+        if let Some((at, outcome)) = outcome {
+            self.plan(at, Step::Tell(self.incarnation, Event::Bind(binding.pod.clone(), outcome)));
+        }
+        if self.rng.chance(self.faults.request.crash_after) {
+            self.trace.saw(Sight::CrashAfterBinding);
+            self.crash();
+        }
+        Ok(())
+    }
+
+    fn send_reading(&mut self, pod: PodRef) {
+        if self.rng.chance(self.faults.request.unreadable) {
+            self.trace.saw(Sight::UnreadablePod);
+            let at = self.now + TIMEOUT;
+            self.plan(at, Step::Tell(self.incarnation, Event::Read(pod, ReadOutcome::Failed)));
+        } else {
+            self.plan_in(1, 50, Step::Read(self.incarnation, pod));
+        }
+    }
+
+    /// A binding reaches the server.
+    pub(super) fn bind(&mut self, request: &Request) -> Result<(), Violation> {
+        let Request { incarnation, pod, uid, node, annotations, answered } = request;
+        let status = self.world.server.bind(&pod.key, uid.as_ref(), node, annotations);
+        self.trace.note(self.now, format_args!("bind {} to {node}: {status:?}, {answered:?}", pod.key));
+        self.note_sights(request, status);
+        if status == BindStatus::Created {
+            let assumed = self.view.assumed.get(&pod.uid);
+            let assumed = assumed.filter(|it| *incarnation == self.incarnation && it.node == *node);
+            invariants::written(&mut self.world.server, request, assumed)?;
+        }
+        let outcome = match (answered, status) {
+            (Answered::Never | Answered::TooLate, _) => return Ok(()),
+            (Answered::WithError, _) => BindOutcome::Unknown("500 internal error".to_owned()),
+            (Answered::Truly, BindStatus::Created) => BindOutcome::Bound,
+            (Answered::Truly, BindStatus::NotFound) => BindOutcome::Gone,
+            (Answered::Truly, BindStatus::Conflict) => BindOutcome::Conflict,
+        };
+        self.plan_in(1, 50, Step::Tell(*incarnation, Event::Bind(pod.clone(), outcome)));
+        Ok(())
+    }
+
+    fn note_sights(&mut self, request: &Request, status: BindStatus) {
+        let created = status == BindStatus::Created;
+        let successor = self.world.server.pods.get(&request.pod.key).map(|pod| &pod.uid);
+        let sights = [
+            (Sight::WrittenForTheDead, created && request.incarnation != self.incarnation),
+            (Sight::WrittenAfterTimeout, created && request.answered == Answered::TooLate),
+            (Sight::BindingOfAPredecessor, successor.is_some_and(|uid| *uid != request.pod.uid)),
+            (Sight::BindingOfADeletedPod, status == BindStatus::NotFound),
+        ];
+        for (sight, seen) in sights {
+            if seen {
+                self.trace.saw(sight);
+            }
+        }
+    }
+
+    /// A request for a pod reaches the server.
+    pub(super) fn read(&mut self, incarnation: u32, pod: PodRef) {
+        let outcome = match self.world.server.pods.get(&pod.key) {
+            Some(found) => ReadOutcome::Found(Box::new(found.clone())),
+            None => ReadOutcome::Gone,
+        };
+        self.plan_in(1, 50, Step::Tell(incarnation, Event::Read(pod, outcome)));
+    }
+
+    /// The source of delays hears what is used.
+    pub(super) fn use_delays(&mut self, names: &[NodeName]) {
+        let rows = self.world.delays.use_rows(names);
+        self.send_delays(rows);
+    }
+}

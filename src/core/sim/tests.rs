@@ -1,0 +1,111 @@
+//! The seeds, the planted defects, and that a run replays.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::invariants::{Invariant, Violation};
+use super::run::{Outcome, Planted, Run};
+use super::trace::Sight;
+use crate::state::Defect;
+
+/// How many seeds are run, unless `EDGE_SIM_SEEDS` says otherwise.
+const SEEDS: u64 = 10_000;
+/// Within so many seeds a planted defect must be caught.
+const SEEDS_PER_DEFECT: u64 = 2_000;
+/// How many steps before a violation are shown.
+const SHOWN: usize = 30;
+
+#[test]
+fn every_seed_holds() {
+    if let Some(seed) = number_from("EDGE_SIM_SEED") {
+        let outcome = Run::of(seed, None, true);
+        println!("{}", outcome.trace.lines.as_deref().unwrap_or_default().join("\n"));
+        assert_eq!(outcome.violation, None, "seed {seed}");
+        return;
+    }
+    let seeds = number_from("EDGE_SIM_SEEDS").unwrap_or(SEEDS);
+    if let Some((seed, violation)) = first_failure(seeds, None, |_| true) {
+        panic!("{}", describe(seed, &violation));
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_run_twice() {
+    for seed in 0..50 {
+        let [first, second] = [Run::of(seed, None, false), Run::of(seed, None, false)];
+        assert_eq!((first.trace.len, first.trace.hash), (second.trace.len, second.trace.hash), "seed {seed}");
+    }
+    assert_ne!(Run::of(0, None, false).trace.hash, Run::of(1, None, false).trace.hash);
+}
+
+#[test]
+fn every_planted_defect_is_caught() {
+    let table = [
+        (Planted::InState(Defect::NoAssumedPods), Invariant::Capacity),
+        (Planted::InState(Defect::EventLostOnReconnect), Invariant::Knowledge),
+        (Planted::BindingWithoutUid, Invariant::OwnPod),
+        (Planted::InState(Defect::StaleDelays), Invariant::DelayBound),
+        (Planted::InState(Defect::CapacityFreedTwice), Invariant::Capacity),
+    ];
+    for (planted, expected) in table {
+        let caught = first_failure(SEEDS_PER_DEFECT, Some(planted), |it| it.invariant == expected);
+        let Some((seed, violation)) = caught else { panic!("{planted:?} is not caught as {expected:?}") };
+        println!("{planted:?} is caught by seed {seed}: {expected:?}: {}", violation.what);
+    }
+}
+
+/// The lowest seed below `seeds` that fails as `wanted`, looked for on all cores.
+fn first_failure(
+    seeds: u64,
+    planted: Option<Planted>,
+    wanted: impl Fn(&Violation) -> bool + Sync,
+) -> Option<(u64, Violation)> {
+    let next = AtomicU64::new(0);
+    let look = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds {
+                return None;
+            }
+            if let Some(violation) = Run::of(seed, planted, false).violation.filter(&wanted) {
+                // The others need not look at later seeds.
+                next.fetch_max(seeds, Ordering::Relaxed);
+                return Some((seed, violation));
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let found = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(look)).collect();
+        threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    found.into_iter().min_by_key(|(seed, _)| *seed)
+}
+
+fn describe(seed: u64, violation: &Violation) -> String {
+    let Outcome { trace, .. } = Run::of(seed, None, true);
+    let lines = trace.lines.unwrap_or_default();
+    let shown = lines[lines.len().saturating_sub(SHOWN)..].join("\n");
+    let Violation { invariant, what } = violation;
+    format!(
+        "seed {seed} violates {invariant:?}: {what}\n\nthe last steps:\n{shown}\n\n\
+         to replay it: EDGE_SIM_SEED={seed} cargo test -p edge-core sim:: -- --nocapture"
+    )
+}
+
+fn number_from(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn every_fault_strikes() {
+    let mut unseen: BTreeSet<Sight> = Sight::ALL.into_iter().collect();
+    for seed in 0..500 {
+        unseen = &unseen - &Run::of(seed, None, false).trace.sights;
+        if unseen.is_empty() {
+            println!("all was seen after {} seeds", seed + 1);
+            return;
+        }
+    }
+    panic!("never seen: {unseen:?}");
+}

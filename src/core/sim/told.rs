@@ -1,0 +1,111 @@
+//! The way from the server and the source of delays to the scheduler.
+
+use super::run::{Run, Step};
+use super::server::{Fact, Write};
+use super::stream::{Delivery, Kind};
+use super::trace::Sight;
+use crate::delay::DelayRow;
+use crate::model::Time;
+use crate::state::{Change, Event, State};
+
+// === impl Run ===
+
+impl Run {
+    /// The watches tell of what was written.
+    pub(super) fn spread_writes(&mut self) {
+        for write in self.world.server.take_writes() {
+            if let Fact::Pods(Change::Put(pod)) = &write.fact {
+                self.checks.is_bound(pod);
+            }
+            self.trace.note(self.now, format_args!("written: {write}"));
+            let stream = self.streams.of(write.fact.kind());
+            let sent = stream.written(&write, &self.faults.watch, &mut self.rng, self.now);
+            self.send(sent);
+        }
+    }
+
+    /// A message of a watch arrives, unless its connection is broken.
+    pub(super) fn deliver(&mut self, delivery: &Delivery) {
+        let stream = self.streams.of(delivery.kind);
+        let (arrives, again) = stream.arrives(delivery, &self.faults.watch, &mut self.rng, self.now);
+        self.send(again.into_iter().collect());
+        if !arrives {
+            self.trace.saw(Sight::MissedWrite);
+            return;
+        }
+        if delivery.is_straggler() {
+            self.trace.saw(Sight::Straggler);
+        }
+        if delivery.write.fact.is_list() && self.state.as_ref().is_some_and(|state| state.in_flight() > 0) {
+            self.trace.saw(Sight::ListWithBindingsInFlight);
+        }
+        self.trace.note(self.now, format_args!("told: {}", delivery.write));
+        self.tell(&delivery.write.fact.event());
+    }
+
+    /// A watch breaks, now and then.
+    pub(super) fn break_watches(&mut self) {
+        for kind in [Kind::Pods, Kind::Nodes] {
+            let stream = self.streams.of(kind);
+            if stream.is_connected() && self.rng.chance(self.faults.watch.broken) {
+                stream.disconnect();
+                self.trace.note(self.now, format_args!("the watch of {kind:?} breaks"));
+                self.plan_in(1, 5_000, Step::Connect(self.incarnation, kind));
+            }
+        }
+    }
+
+    /// A watch begins.
+    pub(super) fn connect(&mut self, kind: Kind) {
+        let stream = self.streams.of(kind);
+        let resumes = stream.can_resume() && self.rng.chance(self.faults.watch.resumed);
+        self.trace.note(self.now, format_args!("the watch of {kind:?} begins, resumed: {resumes}"));
+        let sent = if resumes {
+            self.trace.saw(Sight::ResumedWatch);
+            stream.resume(&self.faults.watch, &mut self.rng, self.now)
+        } else {
+            let server = &self.world.server;
+            let fact = match kind {
+                Kind::Pods => Fact::Pods(Change::Reset(server.pods.values().cloned().collect())),
+                Kind::Nodes => Fact::Nodes(Change::Reset(server.nodes.values().cloned().collect())),
+            };
+            let slow = self.rng.chance(self.faults.watch.late);
+            vec![stream.list(&Write { revision: server.revision, fact }, &mut self.rng, self.now, slow)]
+        };
+        self.send(sent);
+    }
+
+    /// The source of delays sends rows. They come in the order in which they were sent.
+    pub(super) fn send_delays(&mut self, rows: Vec<DelayRow>) {
+        if rows.is_empty() {
+            return;
+        }
+        let takes = if self.rng.chance(self.faults.watch.late) { 3_000 } else { 20 };
+        self.delays_at = self.delays_at.max(self.now + self.rng.millis(1, takes));
+        self.plan(self.delays_at, Step::Tell(self.incarnation, Event::Delays(rows)));
+    }
+
+    /// The scheduler is told something, and so is its view.
+    pub(super) fn tell(&mut self, event: &Event) {
+        match event {
+            Event::Bind(pod, outcome) => {
+                self.trace.note(self.now, format_args!("told: {} {outcome:?}", pod.key));
+            }
+            Event::Read(pod, outcome) => {
+                self.trace.note(self.now, format_args!("told: {} {outcome:?}", pod.key));
+            }
+            Event::Delays(rows) => self.trace.note(self.now, format_args!("told: {rows:?}")),
+            Event::Pods(_) | Event::Nodes(_) => (),
+        }
+        self.view.told(event);
+        if let Some(state) = &mut self.state {
+            State::apply(state, event.clone(), self.now);
+        }
+    }
+
+    fn send(&mut self, sent: Vec<(Time, Delivery)>) {
+        for (at, delivery) in sent {
+            self.plan(at, Step::Deliver(self.incarnation, delivery));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What happened in a run: a hash that tells two runs apart, and the lines for a reader.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write};
+
+use crate::model::Time;
+
+/// Something that a fault is to bring about. A simulation in which one of these never happens has lost a
+/// fault, and shows nothing by holding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Sight {
+    /// A write was sent on a watch that broke.
+    MissedWrite,
+    /// A watch told something once more long after.
+    Straggler,
+    /// A watch was taken up again from before it broke.
+    ResumedWatch,
+    /// A list came while bindings were on their way.
+    ListWithBindingsInFlight,
+    /// A pod could not be read.
+    UnreadablePod,
+    /// A binding of unknown outcome was sent again.
+    BindingSentAgain,
+    /// A binding was written after the scheduler gave up on the request.
+    WrittenAfterTimeout,
+    /// A binding was written that a scheduler sent which is no more.
+    WrittenForTheDead,
+    /// A binding reached the server when another pod had the name.
+    BindingOfAPredecessor,
+    /// A binding reached the server when the pod was gone.
+    BindingOfADeletedPod,
+    /// The scheduler died before it sent a binding.
+    CrashBeforeBinding,
+    /// The scheduler died after it sent a binding.
+    CrashAfterBinding,
+    /// The scheduler gave up rows of delays.
+    DelaysGivenUp,
+    /// A run ended with pods that fit nowhere.
+    PodsLeftOver,
+    /// A run ended with all pods placed.
+    AllPodsPlaced,
+}
+
+/// The trace of a run.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    /// FNV-1a of all lines.
+    pub(super) hash: u64,
+    /// How many lines there were.
+    pub(super) len: usize,
+    /// What was seen.
+    pub(super) sights: BTreeSet<Sight>,
+    /// The lines, if they are kept. A run that failed is run again to get them, so that the ten thousand
+    /// that don't fail needn't pay for them.
+    pub(super) lines: Option<Vec<String>>,
+}
+
+struct Hasher<'a>(&'a mut u64);
+
+// === impl Sight ===
+
+impl Sight {
+    /// All of them.
+    pub(super) const ALL: [Self; 15] = [
+        Self::MissedWrite,
+        Self::Straggler,
+        Self::ResumedWatch,
+        Self::ListWithBindingsInFlight,
+        Self::UnreadablePod,
+        Self::BindingSentAgain,
+        Self::WrittenAfterTimeout,
+        Self::WrittenForTheDead,
+        Self::BindingOfAPredecessor,
+        Self::BindingOfADeletedPod,
+        Self::CrashBeforeBinding,
+        Self::CrashAfterBinding,
+        Self::DelaysGivenUp,
+        Self::PodsLeftOver,
+        Self::AllPodsPlaced,
+    ];
+}
+
+// === impl Trace ===
+
+impl Trace {
+    /// A trace that keeps its lines, or not.
+    pub(super) fn new(keep: bool) -> Self {
+        Self { hash: 0xcbf2_9ce4_8422_2325, lines: keep.then(Vec::new), ..Self::default() }
+    }
+
+    /// Notes that something was seen.
+    pub(super) fn saw(&mut self, sight: Sight) {
+        self.sights.insert(sight);
+    }
+
+    /// Notes what happened.
+    pub(super) fn note(&mut self, now: Time, what: fmt::Arguments<'_>) {
+        let now = now.since_origin().as_millis();
+        self.len += 1;
+        write!(Hasher(&mut self.hash), "{now} {what}").unwrap();
+        if let Some(lines) = &mut self.lines {
+            lines.push(format!("{:>8}.{:03}  {what}", now / 1000, now % 1000));
+        }
+    }
+}
+
+// === impl Hasher ===
+
+impl Write for Hasher<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            *self.0 = (*self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        Ok(())
+    }
+}

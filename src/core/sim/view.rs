@@ -1,0 +1,203 @@
+//! What the scheduler has been told, kept apart from what it makes of it.
+//!
+//! The same events go to the scheduler and here. This side is written to be plainly right rather than
+//! quick, and shares no code with the scheduler's cache, queue or tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::delays::Delays;
+use super::server::{Fact, Server};
+use crate::delay::DelayRow;
+use crate::model::{Delay, Node, NodeName, Pod, PodUid, Version};
+use crate::state::{BindOutcome, Change, Event, PodRef, ReadOutcome};
+
+/// What is known of the cluster.
+#[derive(Clone, Debug, Default)]
+pub(super) struct View {
+    /// The newest reading of each pod that is not known to be gone.
+    pub(super) pods: BTreeMap<PodUid, Pod>,
+    /// The newest reading of each node that is not known to be gone.
+    pub(super) nodes: BTreeMap<NodeName, Node>,
+    /// Rows of delays in use.
+    pub(super) rows: BTreeMap<NodeName, BTreeMap<NodeName, Delay>>,
+    /// Bindings that were decided and are neither confirmed nor known to have failed.
+    pub(super) assumed: BTreeMap<PodUid, Assumed>,
+    gone_pods: BTreeSet<PodUid>,
+    gone_nodes: BTreeMap<NodeName, Version>,
+    in_use: BTreeSet<NodeName>,
+}
+
+/// A binding that was decided.
+#[derive(Clone, Debug)]
+pub(super) struct Assumed {
+    /// The node.
+    pub(super) node: NodeName,
+    /// All writes of pods up to this revision were known.
+    pub(super) pods_known: u64,
+    /// All writes of nodes up to this revision were known.
+    pub(super) nodes_known: u64,
+    /// Whether the scheduler has been told that it was written.
+    pub(super) written: bool,
+    /// Whether the server has said that the pod is in conflict with it.
+    pub(super) conflict: bool,
+}
+
+// === impl View ===
+
+impl View {
+    /// Everything there is, as the server and the source of delays have it.
+    pub(super) fn truth(server: &Server, delays: &Delays) -> Self {
+        Self { nodes: server.nodes.clone(), rows: delays.pairs().clone(), ..Self::of_pods(server) }
+    }
+
+    /// The pods that the server has, and nothing else.
+    pub(super) fn of_pods(server: &Server) -> Self {
+        let pods = server.pods.values().map(|pod| (pod.uid.clone(), pod.clone())).collect();
+        Self { pods, ..Self::default() }
+    }
+
+    /// Takes in what the scheduler is told.
+    pub(super) fn told(&mut self, event: &Event) {
+        match event {
+            Event::Pods(change) => self.told_of_pods(change),
+            Event::Nodes(change) => self.told_of_nodes(change),
+            Event::Delays(rows) => rows.iter().for_each(|row| self.told_of_delays(row)),
+            Event::Bind(pod, outcome) => self.told_of_binding(pod, outcome),
+            Event::Read(pod, outcome) => self.told_of_reading(pod, outcome),
+        }
+    }
+
+    /// The scheduler says whose rows it uses from now on. Of the others it is told no more, so what was
+    /// known of them must not be used. Whether it goes on with all that it used before.
+    pub(super) fn uses(&mut self, names: &[NodeName]) -> bool {
+        let before = std::mem::replace(&mut self.in_use, names.iter().cloned().collect());
+        self.rows.retain(|from, _| self.in_use.contains(from));
+        before.is_subset(&self.in_use)
+    }
+
+    /// The pods that take up room, assumed ones included, and where.
+    pub(super) fn placed(&self) -> impl Iterator<Item = (&Pod, &NodeName)> {
+        self.pods.values().filter(|pod| !pod.phase.is_terminal()).filter_map(|pod| {
+            let assumed = || self.assumed.get(&pod.uid).map(|assumed| &assumed.node);
+            Some((pod, pod.node.as_ref().or_else(assumed)?))
+        })
+    }
+
+    fn told_of_pods(&mut self, change: &Change<Pod>) {
+        match change {
+            Change::Reset(pods) => {
+                let listed: BTreeSet<&PodUid> = pods.iter().map(|pod| &pod.uid).collect();
+                let known: Vec<PodUid> = self.pods.keys().cloned().collect();
+                known.iter().filter(|uid| !listed.contains(uid)).for_each(|uid| self.pod_gone(uid));
+                for pod in pods {
+                    self.put_pod(pod);
+                }
+            }
+            Change::Put(pod) => self.put_pod(pod),
+            Change::Gone(pod) => self.pod_gone(&pod.uid),
+        }
+    }
+
+    fn told_of_nodes(&mut self, change: &Change<Node>) {
+        match change {
+            Change::Reset(nodes) => {
+                let listed: BTreeSet<&NodeName> = nodes.iter().map(|node| &node.name).collect();
+                let known: Vec<Node> = self.nodes.values().cloned().collect();
+                known.iter().filter(|node| !listed.contains(&node.name)).for_each(|it| self.node_gone(it));
+                for node in nodes {
+                    self.put_node(node);
+                }
+            }
+            Change::Put(node) => self.put_node(node),
+            Change::Gone(node) => self.node_gone(node),
+        }
+    }
+
+    fn put_pod(&mut self, pod: &Pod) {
+        let newer = self.pods.get(&pod.uid).is_some_and(|known| known.version > pod.version);
+        if self.gone_pods.contains(&pod.uid) || newer {
+            return;
+        }
+        // Of two pods of one name the newer one has taken the place of the other.
+        let namesake = self.pods.values().find(|it| it.key == pod.key && it.uid != pod.uid);
+        match namesake.map(|it| (it.uid.clone(), it.version)) {
+            Some((_, version)) if version > pod.version => return,
+            Some((uid, _)) => self.pod_gone(&uid),
+            None => (),
+        }
+        if pod.node.is_some() || pod.terminating || pod.phase.is_terminal() {
+            self.assumed.remove(&pod.uid);
+        }
+        self.pods.insert(pod.uid.clone(), pod.clone());
+    }
+
+    fn pod_gone(&mut self, uid: &PodUid) {
+        self.gone_pods.insert(uid.clone());
+        self.pods.remove(uid);
+        self.assumed.remove(uid);
+    }
+
+    fn put_node(&mut self, node: &Node) {
+        let gone = self.gone_nodes.get(&node.name).is_some_and(|gone| *gone >= node.version);
+        let newer = self.nodes.get(&node.name).is_some_and(|known| known.version > node.version);
+        if !gone && !newer {
+            self.nodes.insert(node.name.clone(), node.clone());
+        }
+    }
+
+    fn node_gone(&mut self, node: &Node) {
+        if self.nodes.get(&node.name).is_some_and(|known| known.version <= node.version) {
+            self.nodes.remove(&node.name);
+        }
+        let gone = self.gone_nodes.entry(node.name.clone()).or_default();
+        *gone = node.version.max(*gone);
+    }
+
+    fn told_of_delays(&mut self, row: &DelayRow) {
+        if self.in_use.contains(&row.from) {
+            self.rows.insert(row.from.clone(), row.to.iter().cloned().collect());
+        }
+    }
+
+    fn told_of_binding(&mut self, pod: &PodRef, outcome: &BindOutcome) {
+        match outcome {
+            BindOutcome::Gone | BindOutcome::Refused(_) => _ = self.assumed.remove(&pod.uid),
+            BindOutcome::Bound => self.with_assumed(pod, |assumed| assumed.written = true),
+            BindOutcome::Conflict => self.with_assumed(pod, |assumed| assumed.conflict = true),
+            BindOutcome::Unknown(_) => self.with_assumed(pod, |assumed| assumed.conflict = false),
+        }
+    }
+
+    fn told_of_reading(&mut self, pod: &PodRef, outcome: &ReadOutcome) {
+        match outcome {
+            ReadOutcome::Failed => (),
+            ReadOutcome::Gone => _ = self.assumed.remove(&pod.uid),
+            ReadOutcome::Found(found) if found.uid != pod.uid => _ = self.assumed.remove(&pod.uid),
+            ReadOutcome::Found(found) => {
+                self.put_pod(found);
+                let Some(assumed) = self.assumed.get(&pod.uid) else { return };
+                if assumed.conflict || !self.nodes.contains_key(&assumed.node) {
+                    self.assumed.remove(&pod.uid);
+                }
+            }
+        }
+    }
+
+    fn with_assumed(&mut self, pod: &PodRef, change: impl FnOnce(&mut Assumed)) {
+        if let Some(assumed) = self.assumed.get_mut(&pod.uid) {
+            change(assumed);
+        }
+    }
+}
+
+// === impl Fact ===
+
+impl Fact {
+    /// The fact as the scheduler is told of it.
+    pub(super) fn event(&self) -> Event {
+        match self {
+            Self::Pods(change) => Event::Pods(change.clone()),
+            Self::Nodes(change) => Event::Nodes(change.clone()),
+        }
+    }
+}
