@@ -1,6 +1,6 @@
 //! Layers: for a delay value, a partition of the nodes in which every pair of a cluster is within it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::delay::file::DelayFiles;
 use crate::model::{Delay, NodeName};
@@ -42,6 +42,7 @@ impl Layers {
             known.iter().map(|(_, to)| cells.get(*to).copied().unwrap_or(Delay::MAX)).collect()
         };
         let joins = Distances { rows: known.iter().map(row).collect() }.join_all();
+        let bounds: BTreeSet<Delay> = bounds.into_iter().collect();
         let cut = |bound: Delay| (bound, clusters_within(known.len(), &joins, bound));
         Self {
             clusters: bounds.into_iter().map(cut).collect(),

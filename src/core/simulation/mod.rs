@@ -1,7 +1,8 @@
 //! The BME simulation: nodes, pods and delays from files, placed by the scheduler's own state machine.
 //!
-//! The model around it is the simplest: every binding succeeds at once and comes back as a watch event, and
-//! no time passes. So what is shown is what the rules decide, and the order of the files is the order of arrival.
+//! The model around it is the simplest: the pods arrive one by one in the order of the files, as the BME
+//! scheduler took them, after those whose manifests say their node; every binding succeeds at once and comes back as a watch event; no time passes. So what
+//! is shown is what the rules decide.
 
 mod clustered;
 mod layers;
@@ -123,15 +124,9 @@ impl Scenario {
     /// Places the pods. `clock` tells the time since any origin, to measure how long decisions take.
     pub fn run(&self, rule: &RadiusRule, clock: &mut dyn FnMut() -> Duration) -> Outcome {
         let mut run = Run::new(self, rule);
-        loop {
-            let begun = clock();
-            let action = run.state.next(Time::ZERO);
-            let took = clock().saturating_sub(begun);
-            let Some(action) = action else { break };
-            if matches!(action, Action::Bind(_) | Action::Report(_)) {
-                run.decisions.push(took);
-            }
-            run.answer(action);
+        for pod in self.pods.iter().filter(|pod| pod.node.is_none()) {
+            run.state.apply(Event::Pods(Change::Put(Box::new(pod.clone()))), Time::ZERO);
+            run.settle(clock);
         }
         run.finish(rule)
     }
@@ -144,21 +139,14 @@ impl Scenario {
         Layers::new(&self.delays, &names, bounds)
     }
 
-    /// The nodes that pods name as anchors.
-    fn anchor_nodes(&self) -> Vec<&NodeName> {
-        let constraints = self.pods.iter().filter_map(|pod| DelayConstraints::of_pod(pod).ok());
-        let anchors = constraints.flat_map(|constraints| constraints.list).map(|it| it.anchor.name);
-        let anchors: HashSet<Name> = anchors.collect();
-        self.nodes.iter().map(|node| &node.name).filter(|name| anchors.contains(name.as_str())).collect()
-    }
-
     /// Names of nodes that have no row of delays, and names of rows that are no nodes.
     pub fn unmatched(&self) -> (Vec<&NodeName>, Vec<&NodeName>) {
         let metadata = &self.delays.metadata;
         let names = self.nodes.iter().map(|node| &node.name);
         let without_row = names.filter(|name| metadata.idx(name.as_str()).is_none()).collect();
-        let is_node = |name: &NodeName| self.nodes.iter().any(|node| node.name == *name);
-        let without_node = metadata.iter().map(|(name, _)| name).filter(|name| !is_node(name)).collect();
+        let nodes: HashSet<&NodeName> = self.nodes.iter().map(|node| &node.name).collect();
+        let without_node =
+            metadata.iter().map(|(name, _)| name).filter(|name| !nodes.contains(name)).collect();
         (without_row, without_node)
     }
 }
@@ -184,18 +172,32 @@ impl<'a> Run<'a> {
     fn new(scenario: &'a Scenario, rule: &RadiusRule) -> Self {
         let mut state = State::new(Config::new(rule.profiles()));
         state.apply(Event::Nodes(Change::Reset(scenario.nodes.clone())), Time::ZERO);
-        // A pod that has to wait for delays is tried behind those that came meanwhile. Rows that are known to
-        // be needed are there from the start, so that pods are tried in the order of the files.
-        let rows = scenario.anchor_nodes().into_iter().map(|node| scenario.delays.row(node)).collect();
-        state.apply(Event::Delays(rows), Time::ZERO);
-        state.apply(Event::Pods(Change::Reset(scenario.pods.clone())), Time::ZERO);
-        Self {
+        let placed = scenario.pods.iter().filter(|pod| pod.node.is_some());
+        state.apply(Event::Pods(Change::Reset(placed.cloned().collect())), Time::ZERO);
+        let mut run = Self {
             scenario,
             pods: scenario.pods.iter().map(|pod| (&pod.key, pod)).collect(),
             state,
             bindings: HashMap::new(),
             messages: HashMap::new(),
             decisions: Vec::new(),
+        };
+        // What is due at the start is no part of the first decision.
+        run.settle(&mut || Duration::ZERO);
+        run
+    }
+
+    /// Does all there is to do.
+    fn settle(&mut self, clock: &mut dyn FnMut() -> Duration) {
+        loop {
+            let begun = clock();
+            let action = self.state.next(Time::ZERO);
+            let took = clock().saturating_sub(begun);
+            let Some(action) = action else { break };
+            if matches!(action, Action::Bind(_) | Action::Report(_)) {
+                self.decisions.push(took);
+            }
+            self.answer(action);
         }
     }
 

@@ -137,6 +137,23 @@ fn clusters_lose_nodes_that_are_within_the_radius() {
 }
 
 #[test]
+fn a_pod_whose_manifest_says_its_node_is_there_from_the_start() {
+    let bound = "---
+kind: Pod
+metadata: {name: bound}
+spec: {nodeName: edge-1, containers: [{name: c, resources: {requests: {memory: 5Gi}}}]}
+";
+    check(
+        &(deployment("late", "delay_edge-1: '0'", "4Gi") + bound),
+        |_| RadiusRule::Exact,
+        &[
+            "bound on edge-1",
+            "late waits: 0/4 nodes are available: 1 Insufficient memory, 3 node(s) exceeded the delay to edge-1 (0 ms).",
+        ],
+    );
+}
+
+#[test]
 fn the_clock_is_read_around_decisions_alone() {
     let scenario =
         scenario(&(deployment("a", "delay_edge-1: '0'", "1Gi") + &deployment("b", "app: b", "1Gi")));
