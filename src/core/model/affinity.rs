@@ -138,6 +138,16 @@ impl NodeSelectorTerm {
             && self.fields.iter().all(|requirement| requirement.matches(Some(field(&requirement.key))))
     }
 
+    /// The bounds that are no integers, with the place of their requirement: all that the API server
+    /// lets pass of what can't be parsed.
+    pub(crate) fn unreadable_bounds(&self) -> impl Iterator<Item = (usize, &Name)> {
+        let compares =
+            |requirement: &Requirement| matches!(requirement.op, RequirementOp::Gt | RequirementOp::Lt);
+        let bounds = self.expressions.iter().enumerate().filter(move |(_, it)| compares(it));
+        let bounds = bounds.flat_map(|(idx, it)| it.values.iter().map(move |bound| (idx, bound)));
+        bounds.filter(|(_, bound)| bound.parse::<i64>().is_err())
+    }
+
     /// The names that all `metadata.name In [...]` requirements of the term have in common, if it has
     /// such requirements.
     fn node_names(&self) -> Option<BTreeSet<&Name>> {

@@ -17,6 +17,8 @@ pub enum Decision {
     Reject(Box<FitError>),
     /// Delays from these nodes have to be loaded first.
     AwaitDelays(Vec<NodeName>),
+    /// It can't be judged, for this reason (upstream: a `Status` with an error).
+    Fail(String),
 }
 
 /// A pod's place.
@@ -71,8 +73,9 @@ pub fn place(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Decision {
     };
     let feasible = find_feasible(snapshot, &filters);
     match select(cycle, profile, &feasible) {
-        Some(node) => Decision::Place(placement(cycle, profile, node, feasible.len())),
-        None => {
+        Err(message) => Decision::Fail(message),
+        Ok(Some(node)) => Decision::Place(placement(cycle, profile, node, feasible.len())),
+        Ok(None) => {
             let diagnosis = diagnose(snapshot, &filters);
             Decision::Reject(Box::new(FitError { num_nodes: snapshot.nodes.len(), diagnosis }))
         }
@@ -85,10 +88,11 @@ pub fn scores(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Scores {
     let Prepared::Filters(filters) = prepare(cycle, profile) else { return Scores::default() };
     let feasible = find_feasible(snapshot, &filters);
     let mut plugins = Vec::new();
-    if feasible.len() > 1 {
-        score_each(cycle, profile, &feasible, |Enabled { idx: _, plugin, weight }, scores| {
-            plugins.push(PluginScores { name: plugin.name(), weight: *weight, scores: scores.to_vec() });
-        });
+    let take = |Enabled { idx: _, plugin, weight }: &Enabled, scores: &[i64]| {
+        plugins.push(PluginScores { name: plugin.name(), weight: *weight, scores: scores.to_vec() });
+    };
+    if feasible.len() > 1 && score_each(cycle, profile, &feasible, take).is_err() {
+        plugins.clear();
     }
     Scores { feasible, plugins }
 }
@@ -259,10 +263,14 @@ fn diagnose(snapshot: &Snapshot, filters: &Filters<'_>) -> Diagnosis {
 
 /// PreScore, Score and NormalizeScore, and the choice among the best. A single feasible node is not
 /// scored, as upstream.
-fn select<'a>(cycle: Cycle<'a>, profile: &'a Profile, feasible: &[NodeSlot]) -> Option<NodeView<'a>> {
+fn select<'a>(
+    cycle: Cycle<'a>,
+    profile: &'a Profile,
+    feasible: &[NodeSlot],
+) -> Result<Option<NodeView<'a>>, String> {
     match feasible {
-        [] => return None,
-        [only] => return cycle.snapshot.nodes.get(*only),
+        [] => return Ok(None),
+        [only] => return Ok(cycle.snapshot.nodes.get(*only)),
         [..] => (),
     }
     let mut totals = vec![0_i64; feasible.len()];
@@ -270,11 +278,12 @@ fn select<'a>(cycle: Cycle<'a>, profile: &'a Profile, feasible: &[NodeSlot]) -> 
         for (total, score) in totals.iter_mut().zip(scores) {
             *total += score * enabled.weight;
         }
-    });
-    let best = *totals.iter().max()?;
-    let tied = || feasible.iter().zip(&totals).filter(|(_, total)| **total == best).map(|(slot, _)| *slot);
+    })?;
+    let best = totals.iter().max();
+    let tied =
+        || feasible.iter().zip(&totals).filter(|(_, total)| Some(*total) == best).map(|(slot, _)| *slot);
     let choice = usize::try_from(hash(cycle.pod.uid.as_str())).unwrap_or(usize::MAX) % tied().count();
-    cycle.snapshot.nodes.get(tied().nth(choice)?)
+    Ok(tied().nth(choice).and_then(|slot| cycle.snapshot.nodes.get(slot)))
 }
 
 /// Hands on the scores of each plugin that scores for the pod, one for each feasible node.
@@ -283,14 +292,21 @@ fn score_each<'a>(
     profile: &'a Profile,
     feasible: &[NodeSlot],
     mut take: impl FnMut(&Enabled, &[i64]),
-) {
+) -> Result<(), String> {
     let mut scores = vec![0_i64; feasible.len()];
     for enabled in &profile.plugins {
-        if let PreScore::Score(scorer) = enabled.plugin.pre_score(cycle, feasible) {
-            score_all(cycle.snapshot, scorer.as_ref(), feasible, &mut scores);
-            take(enabled, &scores);
+        match enabled.plugin.pre_score(cycle, feasible) {
+            PreScore::Skip => (),
+            PreScore::Score(scorer) => {
+                score_all(cycle.snapshot, scorer.as_ref(), feasible, &mut scores);
+                take(enabled, &scores);
+            }
+            PreScore::Fail(why) => {
+                return Err(format!("running PreScore plugin {:?}: {why}", enabled.plugin.name()));
+            }
         }
     }
+    Ok(())
 }
 
 fn score_all(snapshot: &Snapshot, scorer: &dyn NodeScorer, feasible: &[NodeSlot], scores: &mut [i64]) {

@@ -94,6 +94,8 @@ pub enum PreScore<'a> {
     Skip,
     /// Every feasible node is scored with this.
     Score(Box<dyn NodeScorer + 'a>),
+    /// The pod can't be scored, and why: something in it that the API server lets pass can't be read.
+    Fail(String),
 }
 
 /// A score prepared for one pod.

@@ -63,6 +63,7 @@ pub(crate) fn score(plugin: &dyn Plugin, pod: &Pod, nodes: &[TestNode]) -> Optio
     let scorer = match plugin.pre_score(Cycle { pod, snapshot: &snapshot }, &feasible) {
         PreScore::Skip => return None,
         PreScore::Score(scorer) => scorer,
+        PreScore::Fail(message) => panic!("{message}"),
     };
     let mut scores: Vec<i64> = snapshot.nodes.iter().map(|node| scorer.score(node)).collect();
     scorer.normalize(&mut scores);

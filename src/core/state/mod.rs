@@ -193,6 +193,12 @@ impl State {
                 queued.attempts += 1;
                 self.park(queued, &fit_error, now);
             }
+            Decision::Fail(message) => {
+                queued.attempts += 1;
+                queued.error_count += 1;
+                self.report(&mut queued, ReportReason::SchedulerError, message);
+                self.queue.add_after_error(queued, self.config.backoff, now);
+            }
         }
     }
 

@@ -61,6 +61,7 @@ fn describe(decision: Decision, profile: &Profile) -> String {
     match decision {
         Decision::Place(placement) => placement.node.to_string(),
         Decision::AwaitDelays(nodes) => format!("awaits {nodes:?}"),
+        Decision::Fail(message) => format!("fails: {message}"),
         Decision::Reject(error) => {
             let blamed = |enabled: &&Enabled| error.diagnosis.plugins.contains(enabled.idx);
             let names = profile.plugins.iter().filter(blamed).map(|enabled| enabled.plugin.name());

@@ -32,6 +32,26 @@ fn any_holds(terms: Option<&Vec<&NodeSelectorTerm>>, node: &Node) -> bool {
     terms.is_none_or(|terms| terms.iter().any(|term| term.holds(node)))
 }
 
+/// What of the pod's preferred terms can't be read. A required term that can't only matches no node.
+fn unreadable(preferred: &[PreferredTerm]) -> Option<String> {
+    let preferred = preferred.iter().enumerate().filter(|(_, it)| it.weight != 0);
+    let bounds = preferred
+        .flat_map(|(term, it)| it.term.unreadable_bounds().map(move |(idx, bound)| (term, idx, bound)));
+    let faults: Vec<String> = bounds
+        .map(|(term, idx, bound)| {
+            format!(
+                "[{term}].matchExpressions[{idx}].values[0]: Invalid value: {bound:?}: \
+                 for 'Gt', 'Lt' operators, the value must be an integer"
+            )
+        })
+        .collect();
+    match &faults[..] {
+        [] => None,
+        [fault] => Some(fault.clone()),
+        [..] => Some(format!("[{}]", faults.join(", "))),
+    }
+}
+
 // === impl NodeAffinity ===
 
 impl NodeAffinity {
@@ -68,6 +88,9 @@ impl Plugin for NodeAffinity {
     }
 
     fn pre_score<'a>(&'a self, cycle: Cycle<'a>, _feasible: &[NodeSlot]) -> PreScore<'a> {
+        if let Some(unreadable) = unreadable(&cycle.pod.node_affinity.preferred) {
+            return PreScore::Fail(unreadable);
+        }
         let preferred = self.added.preferred.iter().chain(&cycle.pod.node_affinity.preferred);
         let usable = preferred.filter(|preferred| preferred.weight != 0 && preferred.term.is_usable());
         let usable: Vec<_> = usable.collect();
@@ -242,5 +265,18 @@ mod tests {
         let cordoned = east().cordoned().node;
         check_cured(ClusterEvent::NodeUpdated { old: &cordoned, new: &matching }, false);
         check_cured(ClusterEvent::PodFreed(&pod("o")), false);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        let said = |pod: &TestPod| unreadable(&pod.node_affinity.preferred);
+        let readable = pod("p").prefer(1, on_label("size", Gt, &["5"])).prefer(1, on_label("a", Exists, &[]));
+        assert_eq!(said(&readable), None);
+        let text = "[2].matchExpressions[0].values[0]: Invalid value: \"big\": \
+                    for 'Gt', 'Lt' operators, the value must be an integer";
+        let one = readable.prefer(1, on_label("size", Gt, &["big"]));
+        assert_eq!(said(&one).as_deref(), Some(text));
+        let two = one.prefer(1, on_label("size", Gt, &["big"]));
+        assert_eq!(said(&two), Some(format!("[{text}, {}]", text.replacen('2', "3", 1))));
     }
 }
