@@ -86,7 +86,7 @@ impl Bed {
                 Ok(found) => found,
                 difference => return Ok(difference),
             };
-            if judgement.feasible.contains(node.name()) != found.feasible.contains(node.name()) {
+            if !judgement.is_error() && judgement.admits(node.name()) != found.admits(node.name()) {
                 let what = vec!["the pod itself and its pinned copy"];
                 let difference = Difference { what, state: pinned, upstream: judgement, ours: found };
                 return Ok(Err(Box::new(difference)));

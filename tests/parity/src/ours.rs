@@ -1,5 +1,7 @@
 //! What edge-scheduler's core makes of the same objects.
 
+use std::collections::BTreeSet;
+
 use edge_core::model::{Node, Pod, PodKey, Time};
 use edge_core::placement::{Profile, Scores, scores};
 use edge_core::state::{Action, Change, Config, Event, State};
@@ -33,11 +35,17 @@ pub(crate) fn judge(setup: &Setup, written: &Written, pod: &Value) -> Result<Jud
         Some(profile) if to_be_tried => tabulate(&state, &judged, profile),
         _ => (judged.node.iter().map(ToString::to_string).collect(), ScoreTable::default()),
     };
+    let feasible = feasible.into_iter().collect();
     let outcome = match decide(&mut state, &judged.key) {
         Some(outcome) => outcome,
         None => judged.node.map_or(Outcome::Gated, |node| Outcome::Bound(node.to_string())),
     };
-    Ok(Judgement { outcome, feasible: feasible.into_iter().collect(), scores })
+    Ok(match outcome {
+        Outcome::Bound(_) => Judgement { outcome, feasible, scores },
+        Outcome::Waits { .. } | Outcome::Gated => {
+            Judgement { outcome, feasible: BTreeSet::new(), scores: ScoreTable::default() }
+        }
+    })
 }
 
 fn read_node(object: &Value, interner: &mut Interner) -> Result<Node, Error> {

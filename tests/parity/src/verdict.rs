@@ -92,6 +92,16 @@ impl Judgement {
         self.feasible.iter().filter(|node| Some(self.scores.total(node)) == best).cloned().collect()
     }
 
+    /// Whether the pod may run on this node.
+    pub(crate) fn admits(&self, node: &str) -> bool {
+        self.feasible.contains(node)
+    }
+
+    /// Whether the pod could not be judged, which says nothing of the nodes.
+    pub(crate) fn is_error(&self) -> bool {
+        matches!(&self.outcome, Outcome::Waits { reason, .. } if reason == "SchedulerError")
+    }
+
     /// In what `ours` differs from this one, kube-scheduler's.
     pub(crate) fn compare(&self, ours: &Self) -> Vec<&'static str> {
         let mut what = Vec::new();

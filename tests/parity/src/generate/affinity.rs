@@ -5,15 +5,16 @@ use serde_json::{Value, json};
 use super::{SIZES, ZONES};
 use crate::{Pod, Rng};
 
-/// Adds a node selector, required terms and preferred terms, each in some of the cases.
-pub(super) fn selecting(rng: &mut Rng, mut pod: Pod, nodes: &[&str]) -> Pod {
-    if rng.percent(15) {
+/// Adds a node selector, required terms and preferred terms, each in some of the cases; a modest pod seldom requires
+/// anything.
+pub(super) fn selecting(rng: &mut Rng, mut pod: Pod, nodes: &[&str], modest: bool) -> Pod {
+    if !modest && rng.percent(15) {
         pod = pod.select("zone", rng.pick(&ZONES));
     }
-    if rng.percent(5) {
+    if !modest && rng.percent(5) {
         pod = pod.select("disk", rng.pick(&["ssd", ""]));
     }
-    if rng.percent(35) {
+    if rng.percent(if modest { 10 } else { 35 }) {
         for _ in 0..rng.range(1, 3) {
             pod = pod.require(term(rng, nodes, true));
         }
@@ -21,7 +22,10 @@ pub(super) fn selecting(rng: &mut Rng, mut pod: Pod, nodes: &[&str]) -> Pod {
     if rng.percent(40) {
         for _ in 0..rng.range(1, 4) {
             let weight = u32::try_from(rng.range(1, 100)).unwrap_or(1);
-            pod = pod.prefer(weight, term(rng, nodes, false));
+            pod = pod.prefer(weight, {
+                let unreadable = rng.percent(3);
+                term(rng, nodes, unreadable)
+            });
         }
     }
     pod

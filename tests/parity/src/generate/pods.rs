@@ -36,8 +36,13 @@ pub(super) fn placed(rng: &mut Rng, nodes: &[&str]) -> Vec<Pod> {
 
 /// The pod to judge: each thing that a plugin looks at is there or is not.
 pub(super) fn judged(rng: &mut Rng, nodes: &[&str]) -> Pod {
-    let mut pod = with_requests(rng, pod());
-    pod = affinity::selecting(rng, pod, nodes);
+    // Half of the pods ask for little, or hardly any would have a choice of nodes.
+    let modest = rng.percent(50);
+    let mut pod = if modest { modest_pod(rng) } else { with_requests(rng, pod()) };
+    pod = affinity::selecting(rng, pod, nodes, modest);
+    if modest && rng.percent(70) {
+        pod = pod.tolerate("", None, rng.pick(&["NoSchedule", ""])).tolerate("", None, "NoExecute");
+    }
     for _ in 0..rng.pick(&[0, 0, 1, 2, 4]) {
         pod = tolerating(rng, pod);
     }
@@ -63,6 +68,18 @@ pub(super) fn judged(rng: &mut Rng, nodes: &[&str]) -> Pod {
     pod
 }
 
+/// A pod of one container that wants a little.
+fn modest_pod(rng: &mut Rng) -> Pod {
+    let mut pod = pod().image(rng.pick(&IMAGES));
+    if rng.percent(70) {
+        pod = pod.request("cpu", rng.pick(&CPU[..4]));
+    }
+    if rng.percent(70) {
+        pod = pod.request("memory", rng.pick(&MEMORY[..4]));
+    }
+    pod
+}
+
 fn tolerating(rng: &mut Rng, pod: Pod) -> Pod {
     let key = if rng.percent(10) { "" } else { rng.pick(&TAINTS) };
     let value = if key.is_empty() || rng.percent(50) { None } else { Some(rng.pick(&["", "a", "b"])) };
@@ -76,38 +93,43 @@ fn with_port(rng: &mut Rng, pod: Pod) -> Pod {
     pod.host_port(rng.pick(&[80, 8080]), protocol, ip)
 }
 
-/// One to three containers, sometimes init containers and sidecars in some order, sometimes requests of the pod itself.
+/// One to three containers, sometimes init containers and sidecars in some order, sometimes requests or limits of the
+/// pod itself.
 fn with_requests(rng: &mut Rng, pod: Pod) -> Pod {
-    let image = rng.pick(&["example.com/app:1", "example.com/web", "plain", "example.com/none:1"]);
-    let mut pod = wanting(rng, Container::new("main").image(image), |container| pod.first(container));
-    for idx in 0..rng.pick(&[0, 0, 0, 1, 2]) {
-        let container = Container::new(&format!("more-{idx}")).image(rng.pick(&IMAGES));
-        pod = wanting(rng, container, |container| pod.container(container));
+    let of_the_pod = rng.percent(20);
+    // The pod's own request may not be less than its containers', or the server refuses it.
+    let (cpu, memory) = if of_the_pod { (&CPU[..2], &MEMORY[..2]) } else { (&CPU[..], &MEMORY[..]) };
+    let mut wanting = |name: &str, image: &str| wanting(rng, Container::new(name).image(image), cpu, memory);
+    let main = wanting("main", "example.com/web");
+    let more = [wanting("more-0", IMAGES[0]), wanting("more-1", IMAGES[2])];
+    let init = [wanting("init-0", IMAGES[0]), wanting("init-1", IMAGES[1]), wanting("init-2", IMAGES[4])];
+    let mut pod = pod.first(main.image(rng.pick(&["example.com/app:1", "example.com/web", "plain", "x"])));
+    for container in more.into_iter().take(rng.pick(&[0, 0, 0, 1, 2])) {
+        pod = pod.container(container);
     }
-    for idx in 0..rng.pick(&[0, 0, 0, 1, 2, 3]) {
-        let mut container = Container::new(&format!("init-{idx}")).image(rng.pick(&IMAGES));
-        if rng.percent(50) {
-            container = container.sidecar();
-        }
-        if rng.percent(15) {
-            container = container.host_port(8080, "TCP", "");
-        }
-        pod = wanting(rng, container, |container| pod.init(container));
+    for container in init.into_iter().take(rng.pick(&[0, 0, 0, 1, 2, 3])) {
+        let container = if rng.percent(50) { container.sidecar() } else { container };
+        let with_port = rng.percent(15);
+        pod = pod.init(if with_port { container.host_port(8080, "TCP", "") } else { container });
     }
-    if rng.percent(15) {
-        // More than the containers' sum, or the server refuses it.
-        pod = pod.pod_request("cpu", rng.pick(&["15", "15001m"]));
-        pod = if rng.percent(50) { pod.pod_request("memory", "40Gi") } else { pod };
+    if of_the_pod && rng.percent(70) {
+        pod = pod.pod_request("cpu", rng.pick(&["1500m", "2", "3001m"]));
+    }
+    if of_the_pod && rng.percent(40) {
+        pod = pod.pod_request("memory", rng.pick(&["1200Mi", "3Gi"]));
+    }
+    if of_the_pod && rng.percent(40) {
+        pod = pod.pod_limit("cpu", "4").pod_limit("memory", rng.pick(&["3Gi", "5Gi"]));
     }
     pod
 }
 
-fn wanting(rng: &mut Rng, mut container: Container, add: impl FnOnce(Container) -> Pod) -> Pod {
+fn wanting(rng: &mut Rng, mut container: Container, cpu: &[&str], memory: &[&str]) -> Container {
     if rng.percent(60) {
-        container = container.request("cpu", rng.pick(&CPU));
+        container = container.request("cpu", rng.pick(cpu));
     }
     if rng.percent(60) {
-        container = container.request("memory", rng.pick(&MEMORY));
+        container = container.request("memory", rng.pick(memory));
     }
     if rng.percent(10) {
         container = container.request("ephemeral-storage", rng.pick(&STORAGE));
@@ -115,7 +137,7 @@ fn wanting(rng: &mut Rng, mut container: Container, add: impl FnOnce(Container) 
     if rng.percent(12) {
         container = container.request(rng.pick(&DEVICES), rng.pick(&["1", "2"]));
     }
-    add(container)
+    container
 }
 
 /// A pod that is being resized in place, or was.

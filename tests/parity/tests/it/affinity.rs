@@ -117,5 +117,20 @@ fn preferred_terms() {
     let nothing = pod().prefer(100, json!({})).request("cpu", "1");
     check("prefer nothing when empty", nodes().pod(nothing), "a");
     let bad = pod().prefer(100, on_label("disk", "Gt", &["much"])).request("cpu", "1");
-    check("prefer nothing when they can't be read", nodes().pod(bad), "a");
+    check(
+        "can't be weighed when they can't be read",
+        nodes().pod(bad.clone()),
+        "SchedulerError: running PreScore plugin \"NodeAffinity\": [0].matchExpressions[0].values[0]: \
+         Invalid value: \"much\": for 'Gt', 'Lt' operators, the value must be an integer",
+    );
+    check("need not be read where there is no choice", nodes().pod(bad.clone().select("zone", "east")), "a");
+    let twice = bad.prefer(1, json!({})).prefer(1, on_label("size", "Lt", &["little"]));
+    check(
+        "are all told that can't be read",
+        nodes().pod(twice),
+        "SchedulerError: running PreScore plugin \"NodeAffinity\": [[0].matchExpressions[0].values[0]: \
+         Invalid value: \"much\": for 'Gt', 'Lt' operators, the value must be an integer, \
+         [2].matchExpressions[0].values[0]: \
+         Invalid value: \"little\": for 'Gt', 'Lt' operators, the value must be an integer]",
+    );
 }
