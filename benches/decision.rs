@@ -66,7 +66,7 @@ fn percentiles() {
 }
 
 #[divan::bench(args = CASES)]
-fn decision(bencher: Bencher, case: &Case) {
+fn decision(bencher: Bencher, case: Case) {
     let snapshot = case.snapshot();
     let profile = Profile::with_all_plugins("edge-scheduler");
     let idx = std::cell::Cell::new(0);

@@ -109,7 +109,7 @@ impl Scheduler {
         match action {
             Action::UseDelays(nodes) => _ = self.in_use.send_replace(nodes),
             Action::Bind(_) | Action::Read(_) | Action::Report(_) | Action::Announce(_) => {
-                self.actor.execute(action)
+                self.actor.execute(action);
             }
         }
     }

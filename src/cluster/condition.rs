@@ -118,7 +118,8 @@ async fn patch(client: &kube::Client, report: &Report) -> kube::Result<IgnoredAn
         message: &report.message,
         observed_generation: report.generation,
         last_probe_time: None,
-        last_transition_time: timestamp::seconds(),
+        // Left out later, the server keeps the one that is there.
+        last_transition_time: report.first.then(timestamp::seconds),
     };
     let body = PodPatch {
         // With the UID, a later pod of the same name is left alone.
@@ -157,5 +158,6 @@ struct Condition<'a> {
     message: &'a str,
     observed_generation: i64,
     last_probe_time: Option<()>,
-    last_transition_time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_transition_time: Option<String>,
 }

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use super::{Closed, Link};
 
 /// How often the files are looked at. Looking is cheap, and unlike a notification it also sees the
-/// swapped symbolic links by which a ConfigMap volume changes.
+/// swapped symbolic links by which a `ConfigMap` volume changes.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// For how many looks in a row a file has to be missing before its delays are given up: replacing a
 /// file may take it away for a moment.

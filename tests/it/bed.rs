@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// How long anything may take. Far above what it does take, so that a slow machine is no failure.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A cluster with delays and a scheduler; all of it ends with the value.
 pub(crate) struct Bed {

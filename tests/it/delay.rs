@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, LINE, PodSpec, line_delays};
+use crate::bed::{Bed, LINE, PODS, PodSpec, line_delays};
 
 #[test]
 fn the_four_requests_of_the_bme_demo_are_placed_right() {
@@ -92,4 +92,18 @@ fn a_value_that_is_no_delay_is_named_and_never_bound() {
     );
     bed.cp.kubectl(&["label", "pod", "web", "delay_edge-1=10", "--overwrite"]).unwrap();
     assert!(["edge-1", "edge-2"].contains(&bed.node_of("web").as_str()));
+}
+
+#[test]
+fn what_can_not_be_honoured_yet_is_refused_and_never_bound() {
+    let bed = Bed::line();
+    let mut pod = PodSpec::new("db").json();
+    pod["spec"]["volumes"] = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]);
+    bed.cp.client().create(PODS, &pod).unwrap();
+    let message = bed.message_of("db", |message| message.contains("volumes"));
+    assert_eq!(
+        message,
+        "0/6 nodes are available: pod uses persistentVolumeClaim volumes, which this version does not schedule."
+    );
+    assert_eq!(bed.pod("db")["spec"]["nodeName"], Value::Null);
 }

@@ -1,7 +1,13 @@
 //! Integration tests: the `edge-scheduler` binary on a real API server, one module a feature.
 
+// Clippy lets tests unwrap where it is told that they are tests, helpers too.
+#[cfg(test)]
 mod bed;
+#[cfg(test)]
 mod binding;
+#[cfg(test)]
 mod delay;
+#[cfg(test)]
 mod files;
+#[cfg(test)]
 mod tidy;

@@ -18,6 +18,7 @@ fn report(message: &str) -> Action {
         reason: ReportReason::Unschedulable,
         message: message.to_owned(),
         condition_changed: true,
+        first: true,
     })
 }
 

@@ -20,6 +20,7 @@ fn failed(message: &str) -> Report {
         reason: ReportReason::Unschedulable,
         message: message.to_owned(),
         condition_changed: false,
+        first: true,
     }
 }
 

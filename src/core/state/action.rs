@@ -45,6 +45,8 @@ pub struct Report {
     pub message: String,
     /// Whether the condition differs from the one last written.
     pub condition_changed: bool,
+    /// Whether this is the first report of the pod: the condition's status changes only then.
+    pub first: bool,
 }
 
 /// The reason of a `PodScheduled=False` condition (upstream: `core/v1.PodReason…`).

@@ -229,6 +229,7 @@ impl State {
             generation: pod.generation,
             reason,
             condition_changed: queued.reported.as_ref() != Some(&message),
+            first: queued.reported.is_none(),
             message: message.clone(),
         }));
         queued.reported = Some(message);
