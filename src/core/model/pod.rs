@@ -95,8 +95,11 @@ pub struct Pod {
     pub gates: Box<[Name]>,
     /// What it requests in all, overhead included (upstream: `component-helpers/resource.PodRequests`).
     pub requests: Resources,
-    /// The same for scoring.
+    /// What it takes of a node for scoring.
     pub non_zero: NonZeroRequest,
+    /// What it asks for when NodeResourcesFit scores it: as upstream, what the pod requests as a whole is
+    /// left out there, and its containers' requests count in its place.
+    pub scored: NonZeroRequest,
     /// Host ports.
     pub ports: Box<[HostPort]>,
     /// `spec.nodeSelector`.
@@ -153,6 +156,7 @@ impl Pod {
             gates: Box::default(),
             requests: Resources::default(),
             non_zero: NonZeroRequest::default(),
+            scored: NonZeroRequest::default(),
             ports: Box::default(),
             node_selector: Labels::default(),
             node_affinity: NodeAffinity::default(),

@@ -75,9 +75,9 @@ impl<'a> Share<'a> {
     pub(crate) fn of(pod: &Pod, spec: &'a ResourceSpec, basis: Basis) -> Self {
         let request = match (&spec.resource, basis) {
             (ScoredResource::Cpu, Basis::Requested) => pod.requests.cpu.0,
-            (ScoredResource::Cpu, Basis::NonZero) => pod.non_zero.cpu.0,
+            (ScoredResource::Cpu, Basis::NonZero) => pod.scored.cpu.0,
             (ScoredResource::Memory, Basis::Requested) => pod.requests.memory.0,
-            (ScoredResource::Memory, Basis::NonZero) => pod.non_zero.memory.0,
+            (ScoredResource::Memory, Basis::NonZero) => pod.scored.memory.0,
             (ScoredResource::EphemeralStorage, _) => pod.requests.ephemeral_storage.0,
             (ScoredResource::Scalar(name), _) => pod.requests.scalar(name),
         };

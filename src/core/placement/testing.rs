@@ -213,6 +213,7 @@ impl TestPod {
     pub(crate) fn cpu(mut self, milli: i64) -> Self {
         self.0.requests.cpu = MilliCpu(milli);
         self.0.non_zero.cpu = MilliCpu(milli);
+        self.0.scored.cpu = MilliCpu(milli);
         self
     }
 
@@ -220,11 +221,13 @@ impl TestPod {
     pub(crate) fn memory(mut self, bytes: i64) -> Self {
         self.0.requests.memory = Bytes(bytes);
         self.0.non_zero.memory = Bytes(bytes);
+        self.0.scored.memory = Bytes(bytes);
         self
     }
 
     pub(crate) fn non_zero(mut self, milli: i64, bytes: i64) -> Self {
         self.0.non_zero = NonZeroRequest { cpu: MilliCpu(milli), memory: Bytes(bytes) };
+        self.0.scored = self.0.non_zero;
         self
     }
 

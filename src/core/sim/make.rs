@@ -75,6 +75,7 @@ pub(super) fn template(namespace: &str, workloads: usize, rng: &mut Rng) -> Pod 
     pod.priority = i32::try_from(rng.between(0, 2)).unwrap();
     pod.requests = pod_requests(rng);
     pod.non_zero = NonZeroRequest { cpu: pod.requests.cpu, memory: pod.requests.memory };
+    pod.scored = pod.non_zero;
     if rng.chance(100) {
         pod.ports = [HostPort { ip: "0.0.0.0".into(), protocol: Protocol::Tcp, port: 8080 }].into();
     }

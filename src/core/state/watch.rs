@@ -218,6 +218,7 @@ fn is_equivalent(old: &Pod, new: &Pod) -> bool {
         gates,
         requests,
         non_zero,
+        scored,
         ports,
         node_selector,
         node_affinity,
@@ -234,6 +235,7 @@ fn is_equivalent(old: &Pod, new: &Pod) -> bool {
         && *gates == new.gates
         && *requests == new.requests
         && *non_zero == new.non_zero
+        && *scored == new.scored
         && *ports == new.ports
         && *node_selector == new.node_selector
         && *node_affinity == new.node_affinity

@@ -1,6 +1,6 @@
 //! Lists of amounts (upstream: `ResourceList`).
 
-use crate::model::{Bytes, MilliCpu, ResourceName, Resources};
+use crate::model::{Bytes, MilliCpu, NonZeroRequest, ResourceName, Resources};
 
 use super::decode::{Amount, Pairs};
 use super::error::Fault;
@@ -128,6 +128,11 @@ impl<'a> Amounts<'a> {
     /// Memory, rounded up.
     pub(super) fn memory(&self) -> Bytes {
         Bytes(round_up(self.get(MEMORY).unwrap_or(0)))
+    }
+
+    /// CPU and memory alone.
+    pub(super) fn non_zero(&self) -> NonZeroRequest {
+        NonZeroRequest { cpu: self.cpu(), memory: self.memory() }
     }
 
     /// How many pods, if that is listed.

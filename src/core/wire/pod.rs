@@ -172,6 +172,7 @@ impl PodObject {
             gates: spec.scheduling_gates.iter().map(|gate| interner.intern(&gate.name)).collect(),
             requests: usage.requests,
             non_zero: usage.non_zero,
+            scored: usage.scored,
             ports: super::ports::read(spec, interner)?,
             node_selector: interner.labels(&spec.node_selector.0),
             node_affinity: spec.affinity.read_node_affinity(interner)?,

@@ -17,6 +17,7 @@ const NON_ZERO_DEFAULTS: [(&str, i128); 2] = [(CPU, 100), (MEMORY, 200 * 1024 * 
 pub(super) struct Usage {
     pub(super) requests: Resources,
     pub(super) non_zero: NonZeroRequest,
+    pub(super) scored: NonZeroRequest,
 }
 
 /// `resources` of a container or a pod.
@@ -90,9 +91,11 @@ pub(super) fn read(pod: &PodObject, interner: &mut Interner) -> Result<Usage, Fa
         .into_iter()
         .filter(|(name, _)| parts.pod_level.is_empty() || requests.get(name).is_none())
         .collect();
-    let non_zero = parts.total(&defaults);
+    let mut scored = sum(&parts.containers, &NON_ZERO_DEFAULTS);
+    scored.add(&parts.overhead);
     Ok(Usage {
-        non_zero: NonZeroRequest { cpu: non_zero.cpu(), memory: non_zero.memory() },
+        non_zero: parts.total(&defaults).non_zero(),
+        scored: scored.non_zero(),
         requests: requests.into_resources(interner),
     })
 }

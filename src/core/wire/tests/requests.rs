@@ -155,6 +155,22 @@ fn pod_level_requests_replace_the_containers() {
     );
 }
 
+#[track_caller]
+fn check_scored(spec: &str, expected: (i64, i64)) {
+    let pod = read_pod(&format!(r#"{{"metadata": {{"name": "web"}}, "spec": {spec}}}"#)).unwrap();
+    assert_eq!((pod.scored.cpu.0, pod.scored.memory.0 / MI), expected, "{spec}");
+}
+
+#[test]
+fn pod_level_requests_do_not_count_in_the_score() {
+    let containers = r#""containers": [{"resources": {"requests": {"cpu": "1"}}}, {}]"#;
+    check_scored(&format!("{{{containers}}}"), (1100, 400));
+    let level = format!(r#"{{"resources": {{"requests": {{"cpu": "3", "memory": "1Gi"}}}}, {containers}}}"#);
+    check_scored(&level, (1100, 400));
+    let overhead = format!(r#"{{"overhead": {{"cpu": "1"}}, {containers}}}"#);
+    check_scored(&overhead, (2100, 400));
+}
+
 #[test]
 fn pod_level_limits_make_requests() {
     // Where containers ask, their sum is the request; else the limit is.
