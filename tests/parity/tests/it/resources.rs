@@ -138,6 +138,12 @@ fn the_emptier_node_is_better() {
         state([node("a").allocatable("example.com/gpu", "9"), node("b")]),
         "a b",
     );
+    let nodes = [
+        node("a").allocatable("memory", "16Gi"),
+        node("b").allocatable("cpu", "8").allocatable("memory", "512Mi"),
+    ];
+    let whole = pod().pod_request("cpu", "3");
+    check("and what a pod requests as a whole does not count", state(nodes).pod(whole), "a");
     let tiny = state([node("a").without("memory"), node("b").allocatable("cpu", "1")]);
     check("also where a resource is missing", tiny.pod(cpu("500m")), "a");
     let over = two().placed("a", cpu("5")).placed("b", cpu("4")).pod(pod().request("memory", "1Gi"));
