@@ -1,4 +1,3 @@
-use std::fmt::Write;
 use std::io::{self, BufReader, Read};
 
 use super::*;
@@ -306,49 +305,4 @@ fn malformed_manifests_are_refused() {
         make_pods(&twice.workloads, &[]),
         "file: Deployment default/web is there twice; names must be unique over all files",
     );
-}
-
-/// xorshift64*: small, and the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
-    }
-}
-
-#[test]
-fn rows_equal_those_of_a_naive_reading() {
-    let mut random = Random(0x5eed);
-    for _ in 0..300 {
-        let size = 1 + usize::try_from(random.below(12)).unwrap();
-        let micros: Vec<Vec<u32>> = (0..size)
-            .map(|_| (0..size).map(|_| u32::try_from(random.below(600_000)).unwrap()).collect())
-            .collect();
-        let mut text = String::new();
-        for row in &micros {
-            for cell in row {
-                let millis = f64::from(*cell) / 1000.0;
-                match random.below(3) {
-                    0 => write!(text, "{millis} "),
-                    1 => write!(text, "{millis:.3}\t"),
-                    _ => write!(text, "{millis:.18e}  "),
-                }
-                .unwrap();
-            }
-            text.push('\n');
-        }
-        let wanted: Vec<usize> = (0..size).filter(|_| random.below(2) == 0).collect();
-        let rows = MatrixRows::read(text.as_bytes(), &wanted).unwrap();
-        assert_eq!(rows.size(), size);
-        for (i, row) in micros.iter().enumerate() {
-            let naive: Vec<u32> =
-                row.iter().zip(&micros).map(|(there, back)| (*there).max(back[i])).collect();
-            let read = rows.row(i).map(|row| row.iter().map(|delay| delay.as_micros()).collect::<Vec<_>>());
-            assert_eq!(read, wanted.contains(&i).then_some(naive), "row {i} of\n{text}");
-        }
-    }
 }
