@@ -266,9 +266,7 @@ impl State {
                 self.wake(&ClusterEvent::DelaysChanged(&row.from), now);
             }
         }
-        for key in self.queue.awaiting_delays() {
-            self.queue.requeue(&key, self.config.backoff, now);
-        }
+        self.queue.resume_awaiting_delays();
     }
 
     /// Asks for the delays from these nodes, on top of those in use.

@@ -43,6 +43,8 @@ pub struct Queued {
     pub error_count: u32,
     /// What was last reported of it.
     pub reported: Option<String>,
+    /// Since when it waits and its place among those that came with it, from when it was last active.
+    turn: (Time, u64),
 }
 
 #[derive(Debug)]
@@ -90,7 +92,15 @@ pub struct QueueLen {
 impl Queued {
     /// A pod that was never tried.
     pub fn new(pod: Arc<Pod>, now: Time) -> Self {
-        Self { pod, first_seen: now, attempts: 0, unschedulable_count: 0, error_count: 0, reported: None }
+        Self {
+            pod,
+            first_seen: now,
+            attempts: 0,
+            unschedulable_count: 0,
+            error_count: 0,
+            reported: None,
+            turn: (now, 0),
+        }
     }
 }
 
@@ -124,8 +134,8 @@ impl Queue {
     }
 
     /// Adds a pod to be tried next.
-    pub fn add_active(&mut self, queued: Queued, now: Time) {
-        let place = self.active_place(&queued, now);
+    pub fn add_active(&mut self, mut queued: Queued, now: Time) {
+        let place = self.active_place(&mut queued, now);
         self.insert(queued, place, now);
     }
 
@@ -176,11 +186,21 @@ impl Queue {
 
     /// Tries a waiting pod again, after its backoff if that still lasts.
     pub fn requeue(&mut self, key: &PodKey, backoff: Backoff, now: Time) {
-        let Some(Entry { queued, since, .. }) = self.take(key) else { return };
+        let Some(Entry { mut queued, since, .. }) = self.take(key) else { return };
         let until = since + backoff.after(queued.unschedulable_count);
         let over = queued.unschedulable_count == 0 || until <= now;
-        let place = if over { self.active_place(&queued, since) } else { Place::Backoff(until) };
+        let place = if over { self.active_place(&mut queued, since) } else { Place::Backoff(until) };
         self.put(Entry { queued, place, since });
+    }
+
+    /// Tries the pods again that await delays, each in the turn that it had.
+    pub fn resume_awaiting_delays(&mut self) {
+        for key in self.keys_where(|entry| entry.place == Place::AwaitingDelays) {
+            let Some(Entry { queued, since, .. }) = self.take(&key) else { continue };
+            let (turn, seq) = queued.turn;
+            let place = Place::Active(ActiveOrder { priority: queued.pod.priority, since: turn, seq, key });
+            self.put(Entry { queued, place, since });
+        }
     }
 
     /// The unschedulable pods for which `cured` holds, given what rejected each.
@@ -200,11 +220,6 @@ impl Queue {
         // The table has no order of its own, and equal input must give equal output.
         keys.sort_unstable();
         keys
-    }
-
-    /// The pods that await delays.
-    pub fn awaiting_delays(&self) -> Vec<PodKey> {
-        self.keys_where(|entry| entry.place == Place::AwaitingDelays)
     }
 
     /// The unschedulable pods that have waited for at least this long.
@@ -248,8 +263,9 @@ impl Queue {
         self.error_backoff.first().filter(|(until, _)| *until <= now).map(|(_, key)| key.clone())
     }
 
-    fn active_place(&mut self, queued: &Queued, since: Time) -> Place {
+    fn active_place(&mut self, queued: &mut Queued, since: Time) -> Place {
         self.next_seq += 1;
+        queued.turn = (since, self.next_seq);
         let Pod { priority, key, .. } = &*queued.pod;
         Place::Active(ActiveOrder { priority: *priority, since, seq: self.next_seq, key: key.clone() })
     }

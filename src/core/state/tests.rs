@@ -266,3 +266,17 @@ fn delays_are_asked_for_once_and_given_up_when_nobody_uses_them() {
     bench.wait(301);
     bench.expect(&["use delays of []"]);
 }
+
+#[test]
+fn a_pod_that_awaited_delays_keeps_its_turn() {
+    let mut bench = Bench::new();
+    let near = Pod { labels: [("delay_a", "5")].into_iter().collect(), ..pod("early", 3) };
+    bench.put(&near);
+    bench.expect(&["use delays of [NodeName(\"a\")]"]);
+    bench.wait(1);
+    bench.put(&Pod { labels: [("delay_a", "0")].into_iter().collect(), ..pod("another", 3) });
+    bench.actions();
+    bench.apply(Event::Delays(vec![DelayRow { from: "a".into(), to: Vec::new() }]));
+    let actions = bench.actions();
+    assert_eq!(actions.first().map(String::as_str), Some("bind early to a"));
+}
