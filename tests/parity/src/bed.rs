@@ -28,7 +28,7 @@ struct Ready {
 }
 
 /// How long anything may take. Far above what it does take, so that a slow machine is no failure.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 /// The label by which a copy of the pod is pinned to a node; its value is the node's name.
 pub(crate) const NODE_LABEL: &str = "parity.test/node";
 /// The label that tells the last node written of a state from all others before it.

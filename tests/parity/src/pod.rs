@@ -176,7 +176,8 @@ impl Pod {
     /// Adds a preferred term of node affinity.
     #[must_use]
     pub fn prefer(mut self, weight: u32, term: Value) -> Self {
-        let preferred = json!({"weight": weight, "preference": term});
+        let mut preferred = json!({"weight": weight});
+        preferred["preference"] = term;
         push(&mut self.spec()["affinity"]["nodeAffinity"][PREFERRED], preferred);
         self
     }

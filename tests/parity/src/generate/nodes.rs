@@ -77,7 +77,7 @@ fn sized(rng: &mut Rng, node: Node) -> Node {
             node = node.allocatable(device, rng.pick(&["0", "1", "2", "4"]));
         }
     }
-    if rng.percent(15) {
+    if rng.percent(50) {
         node = node.allocatable("hugepages-2Mi", rng.pick(&["0", "64Mi", "128Mi"]));
     }
     if rng.percent(3) {

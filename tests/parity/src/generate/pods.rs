@@ -137,6 +137,14 @@ fn wanting(rng: &mut Rng, mut container: Container, cpu: &[&str], memory: &[&str
     if rng.percent(12) {
         container = container.request(rng.pick(&DEVICES), rng.pick(&["1", "2"]));
     }
+    if rng.percent(2) {
+        // The server admits huge pages beside another resource alone.
+        container = container.request("cpu", "100m").request("hugepages-2Mi", rng.pick(&["64Mi", "66Mi"]));
+    }
+    if rng.percent(5) {
+        // A limit without a request is one.
+        container = container.limit("ephemeral-storage", "25Gi");
+    }
     container
 }
 

@@ -37,6 +37,11 @@ fn a_hard_taint() {
     check("keeps off another key", on("NoSchedule", pod().tolerate("cpu", None, "")), TAINTED);
     check("admits one that tolerates any value", on("NoSchedule", pod().tolerate("gpu", None, "")), "a");
     check("admits one that tolerates everything", on("NoSchedule", pod().tolerate("", None, "")), "a");
+    let mut short = pod();
+    short.0["spec"]["tolerations"] = serde_json::json!([
+        {"key": "gpu", "value": "yes", "effect": "NoExecute", "tolerationSeconds": 0},
+    ]);
+    check("admits one that tolerates it no longer than for a moment", on("NoExecute", short), "a");
     let effect_only = pod().tolerate("", None, "NoSchedule");
     check("keeps off one that tolerates all of another effect", on("NoExecute", effect_only), TAINTED);
 }

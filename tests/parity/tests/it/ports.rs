@@ -28,6 +28,12 @@ fn a_port_in_use() {
     );
     check_beside("is not to be had on all addresses", "10.0.0.1", pod().host_port(8080, "TCP", ""), TAKEN);
     check_beside("on all addresses is in use on each", "", pod().host_port(8080, "TCP", "10.0.0.1"), TAKEN);
+    check_beside(
+        "on all addresses of IPv6 is not in use on others",
+        "::",
+        pod().host_port(8080, "TCP", "::1"),
+        "a",
+    );
     let several = pod().host_port(8081, "TCP", "").host_port(8080, "TCP", "0.0.0.0");
     check_beside("is not to be had beside free ones", "", several, TAKEN);
     let moves = state([node("a"), node("b")]).placed("a", pod().host_port(80, "TCP", ""));

@@ -15,6 +15,7 @@ pub(crate) fn with_bed<T>(act: impl FnOnce(&mut Bed) -> T) -> T {
 /// Both schedulers agree about the state, and their verdict is the one expected: the best nodes, `gated`, or the
 /// message.
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "a table reads better without a borrow in each line")]
 pub(crate) fn check(sentence: &str, state: ClusterState, expected: &str) {
     let judged = with_bed(|bed| bed.judge(&state)).unwrap_or_else(|error| panic!("{sentence}: {error}"));
     let judgement = judged.unwrap_or_else(|difference| panic!("{sentence}: {difference}"));
