@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::log::{self, Log};
 use crate::ours::{self, Written};
 use crate::upstream::{self, PODS};
-use crate::{ClusterState, Difference, Error, Judgement, Node, Outcome, Pod, Setup};
+use crate::{ClusterState, Difference, Error, Judgement, Outcome, Pod, Setup};
 
 /// A control plane with kube-scheduler, on which one state after the other is judged.
 #[derive(Debug)]
@@ -87,9 +87,10 @@ impl Bed {
                 difference => return Ok(difference),
             };
             if !judgement.is_error() && judgement.admits(node.name()) != found.admits(node.name()) {
-                let what = vec!["the pod itself and its pinned copy"];
-                let difference = Difference { what, state: pinned, upstream: judgement, ours: found };
-                return Ok(Err(Box::new(difference)));
+                return Err(Error::Contradiction(format!(
+                    "the pod: {judgement}the pod on {}: {found}",
+                    node.name()
+                )));
             }
         }
         Ok(Ok(judgement))
@@ -98,34 +99,50 @@ impl Bed {
     /// Replaces the state that was there before by this one.
     fn write(&mut self, state: &ClusterState) -> Result<Ready, Error> {
         self.clear()?;
-        self.count += 1;
-        let mark = format!("m{}", self.count);
         let mut written = Written::default();
-        for (idx, node) in state.nodes.iter().enumerate() {
-            let mark = (idx + 1 == state.nodes.len()).then_some(mark.as_str());
-            written.nodes.push(self.write_node(node, mark)?);
+        for node in &state.nodes {
+            let node = node.clone().label(NODE_LABEL, node.name());
+            written.nodes.push(self.cluster.client().create(NODES, &node.0)?);
         }
         for (idx, pod) in state.placed.iter().enumerate() {
             written.placed.push(self.write_placed(pod, &format!("placed-{idx}"))?);
         }
-        let mark = (!state.nodes.is_empty()).then_some(mark);
-        upstream::await_seen(&self.cluster, &format!("canary-{}", self.count), mark.as_deref())?;
+        let mark = if written.nodes.is_empty() { None } else { Some(self.mark(&mut written.nodes)?) };
         Ok(Ready { written, mark })
     }
 
-    fn clear(&self) -> Result<(), Error> {
+    /// Deletes all pods and nodes, and waits until kube-scheduler knows of none.
+    fn clear(&mut self) -> Result<(), Error> {
         self.cluster.client().delete(&format!("{PODS}?gracePeriodSeconds=0"))?;
         self.cluster.client().delete(NODES)?;
+        wait_for("kube-scheduler to forget the state before", LIMIT, || {
+            self.count += 1;
+            let seen = upstream::has_seen(&self.cluster, &format!("canary-{}", self.count), None)?;
+            Ok(seen.then_some(()))
+        })?;
         Ok(())
     }
 
-    fn write_node(&self, node: &Node, mark: Option<&str>) -> Result<Value, Error> {
-        let node = node.clone().label(NODE_LABEL, node.name());
-        let node = match mark {
-            Some(mark) => node.label(MARK_LABEL, mark),
-            None => node,
-        };
-        Ok(self.cluster.client().create(NODES, &node.0)?)
+    /// Marks the nodes until kube-scheduler knows of the marks, and gives the mark of the last one.
+    ///
+    /// Whenever a pod is tried, kube-scheduler takes a copy of every node that changed, and into the copy goes how many
+    /// nodes have each of its images at that time. If nodes come later, that is wrong until the node changes again. So
+    /// no pod is tried while nodes come, and if a canary was early, all nodes are changed again.
+    fn mark(&mut self, nodes: &mut [Value]) -> Result<String, Error> {
+        let mark = wait_for("kube-scheduler to know the state", LIMIT, || {
+            self.count += 1;
+            let mark = format!("m{}", self.count);
+            let last = nodes.len() - 1;
+            for (idx, node) in nodes.iter_mut().enumerate() {
+                let label = if idx == last { mark.clone() } else { format!("{mark}-{idx}") };
+                let path = format!("{NODES}/{}", node["metadata"]["name"].as_str().unwrap_or_default());
+                let patch = json!({"metadata": {"labels": {MARK_LABEL: label}}});
+                *node = self.cluster.client().merge(&path, &patch)?;
+            }
+            let seen = upstream::has_seen(&self.cluster, &format!("canary-{}", self.count), Some(&mark))?;
+            Ok(seen.then_some(mark))
+        })?;
+        Ok(mark)
     }
 
     /// Creates a placed pod. Its status is written afterwards, because a new pod has none, and so is its deletion.

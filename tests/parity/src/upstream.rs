@@ -76,39 +76,35 @@ impl Setup {
     }
 }
 
-/// Waits until kube-scheduler has taken in everything that was written so far.
+/// Whether kube-scheduler has taken in everything that was written so far.
 ///
 /// Nodes and pods come by two watches. Within each, kube-scheduler's cache is changed in the order of the writes (its
 /// informers keep it, and each of the two has one handler), but the one may lag behind the other. So a canary, a pod of
-/// another profile, asks for the mark that the last node written bears: once it is bound, all nodes are known, and with
+/// another profile, asks for the mark that the last node written bears: if it is bound, all nodes are known, and with
 /// the pods before it all placed ones. It is gone again before a pod that comes after it is seen, because that comes by
 /// the same watch.
 ///
-/// Without any node kube-scheduler says that it knows of none, which proves the same.
-pub(crate) fn await_seen(cluster: &ControlPlane, canary: &str, mark: Option<&str>) -> Result<(), Error> {
+/// Without a mark there is no node, and if kube-scheduler says that it knows of none, that proves the same.
+pub(crate) fn has_seen(
+    cluster: &ControlPlane,
+    canary: &str,
+    mark: Option<&str>,
+) -> Result<bool, controlplane::Error> {
     let spec = json!({
         "schedulerName": CANARY,
         "priorityClassName": LAST_CLASS,
         "nodeSelector": {MARK_LABEL: mark.unwrap_or("none")},
         "containers": [{"name": "main", "image": "example.com/canary:1"}],
     });
-    let mut number = 0;
-    wait_for("kube-scheduler to know the state", LIMIT, || {
-        number += 1;
-        let name = format!("{canary}-{number}");
-        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec});
-        cluster.client().create(PODS, &pod)?;
-        let outcome = await_outcome(cluster, &name)?;
-        delete(cluster, &name)?;
-        let seen = match (outcome, mark) {
-            (Outcome::Bound(_), _) => true,
-            (Outcome::Waits { message, .. }, None) => message == "no nodes available to schedule pods",
-            (Outcome::Waits { .. } | Outcome::Gated, _) => false,
-        };
-        // A canary that came too early is tried again after a second, a new one at once.
-        Ok(seen.then_some(()))
-    })?;
-    Ok(())
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": canary}, "spec": spec});
+    cluster.client().create(PODS, &pod)?;
+    let outcome = await_outcome(cluster, canary)?;
+    delete(cluster, canary)?;
+    Ok(match (outcome, mark) {
+        (Outcome::Bound(_), _) => true,
+        (Outcome::Waits { message, .. }, None) => message == "no nodes available to schedule pods",
+        (Outcome::Waits { .. } | Outcome::Gated, _) => false,
+    })
 }
 
 /// kube-scheduler's judgement of this pod, which was created a moment ago.
@@ -123,7 +119,7 @@ pub(crate) fn judge(
     let outcome = await_outcome(cluster, name)?;
     if to_be_left_alone {
         // That it was is known once a pod was judged that came later and goes last.
-        await_seen(cluster, &format!("{name}-canary"), mark)?;
+        has_seen(cluster, &format!("{name}-canary"), mark)?;
     }
     let Attempts { count, scores } = log.read(&format!("{NAMESPACE}/{name}"))?;
     if (count == 0) != to_be_left_alone {

@@ -10,6 +10,8 @@ mod gates_and_names;
 #[cfg(test)]
 mod images;
 #[cfg(test)]
+mod known_differences;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod ports;

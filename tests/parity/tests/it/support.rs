@@ -23,7 +23,8 @@ pub(crate) fn check(sentence: &str, state: ClusterState, expected: &str) {
     assert!(found == expected, "{sentence}: expected {expected:?}\n{judgement}\n{}", state.to_yaml());
 }
 
-fn describe(judgement: &Judgement) -> String {
+/// A verdict in a word: the best nodes, `gated`, or the message.
+pub(crate) fn describe(judgement: &Judgement) -> String {
     match &judgement.outcome {
         Outcome::Bound(_) => judgement.best().into_iter().collect::<Vec<_>>().join(" "),
         Outcome::Gated => "gated".to_owned(),
