@@ -5,7 +5,7 @@
 //! *awaiting delays*, until the rows it is judged by are loaded. A pod being bound is in none of them.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ pub struct Queue {
     /// Pods whose attempt met an error, by the end of their backoff, which is always waited for: a
     /// failing server is not to be stormed.
     error_backoff: BTreeSet<(Time, PodKey)>,
+    /// Pods that fit nowhere, and what rejected each. Every change in the cluster is held against these
+    /// alone, so that it does not matter how many wait for their turn.
+    unschedulable: BTreeMap<PodKey, (Arc<Pod>, PluginSet)>,
     next_seq: u64,
 }
 
@@ -204,29 +207,16 @@ impl Queue {
     }
 
     /// The unschedulable pods for which `cured` holds, given what rejected each.
-    pub fn curable(&self, mut cured: impl FnMut(&Pod, PluginSet) -> bool) -> Vec<PodKey> {
-        let waiting = self.entries.values().filter_map(|entry| match &entry.place {
-            Place::Unschedulable(rejected_by) => Some((&entry.queued.pod, *rejected_by)),
-            Place::Active(_)
-            | Place::Backoff(_)
-            | Place::ErrorBackoff(_)
-            | Place::Gated
-            | Place::AwaitingDelays => None,
-        });
-        let mut keys: Vec<PodKey> = waiting
-            .filter(|(pod, rejected_by)| cured(pod, *rejected_by))
-            .map(|(pod, _)| pod.key.clone())
-            .collect();
-        // The table has no order of its own, and equal input must give equal output.
-        keys.sort_unstable();
-        keys
+    pub fn curable(&self, cured: impl Fn(&Pod, PluginSet) -> bool) -> Vec<PodKey> {
+        let is_cured = |(_, (pod, rejected_by)): &(&PodKey, &(Arc<Pod>, PluginSet))| cured(pod, *rejected_by);
+        self.unschedulable.iter().filter(is_cured).map(|(key, _)| key.clone()).collect()
     }
 
     /// The unschedulable pods that have waited for at least this long.
     pub fn unschedulable_for(&self, waited: Duration, now: Time) -> Vec<PodKey> {
-        self.keys_where(|entry| {
-            matches!(entry.place, Place::Unschedulable(_)) && now.since(entry.since) >= waited
-        })
+        let has_waited =
+            |key: &&PodKey| self.entries.get(*key).is_some_and(|entry| now.since(entry.since) >= waited);
+        self.unschedulable.keys().filter(has_waited).cloned().collect()
     }
 
     /// When an error backoff ends that `pop` has to wait for.
@@ -281,7 +271,10 @@ impl Queue {
             Place::Active(order) => _ = self.active.insert(order.clone()),
             Place::Backoff(until) => _ = self.backoff.insert((*until, key.clone())),
             Place::ErrorBackoff(until) => _ = self.error_backoff.insert((*until, key.clone())),
-            Place::Unschedulable(_) | Place::Gated | Place::AwaitingDelays => (),
+            Place::Unschedulable(rejected_by) => {
+                self.unschedulable.insert(key.clone(), (Arc::clone(&entry.queued.pod), *rejected_by));
+            }
+            Place::Gated | Place::AwaitingDelays => (),
         }
         self.entries.insert(key, entry);
     }
@@ -292,7 +285,8 @@ impl Queue {
             Place::Active(order) => _ = self.active.remove(order),
             Place::Backoff(until) => _ = self.backoff.remove(&(*until, key.clone())),
             Place::ErrorBackoff(until) => _ = self.error_backoff.remove(&(*until, key.clone())),
-            Place::Unschedulable(_) | Place::Gated | Place::AwaitingDelays => (),
+            Place::Unschedulable(_) => _ = self.unschedulable.remove(key),
+            Place::Gated | Place::AwaitingDelays => (),
         }
         Some(entry)
     }
