@@ -15,7 +15,9 @@ pub enum Action {
     /// Tell that a pod was bound.
     Announce(Announcement),
     /// These are the nodes whose delays are in use from now on, all of them. The source sends the rows of
-    /// those that are new, at once and even if it knows nothing of them, and every row that changes.
+    /// those that are new, at once and even if it knows nothing of them, and every row that changes. New is
+    /// what the action before did not have, so the source must see each of them: one that a row is missing
+    /// from says that the row was forgotten and, if it comes back with the next, has to be sent again.
     UseDelays(Vec<NodeName>),
 }
 

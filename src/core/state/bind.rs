@@ -14,7 +14,8 @@ impl State {
         let Some(flight) = self.flights.take(&pod.uid) else { return };
         match outcome {
             BindOutcome::Bound => self.bound(flight),
-            BindOutcome::Gone => self.give_up(&flight, now),
+            // The watch may tell that later, or not at all if it begins anew.
+            BindOutcome::Gone => self.pod_gone(&flight.queued.pod, now),
             BindOutcome::Conflict => self.read_again(flight, Awaits::ReadAfterConflict),
             BindOutcome::Refused(message) => self.back_to_queue(flight, message, now),
             // The watch may have told meanwhile.
@@ -32,9 +33,9 @@ impl State {
                 let failures = flight.failures + 1;
                 self.flights.put(Flight { awaits: Awaits::RetryRead { at, conflict }, failures, ..flight });
             }
-            ReadOutcome::Gone => self.give_up(&flight, now),
+            ReadOutcome::Gone => self.pod_gone(&flight.queued.pod, now),
             // Its successor is for the watch to tell of: a list that was made before it may be on its way.
-            ReadOutcome::Found(found) if found.uid != pod.uid => self.give_up(&flight, now),
+            ReadOutcome::Found(found) if found.uid != pod.uid => self.pod_gone(&flight.queued.pod, now),
             ReadOutcome::Found(found) => self.found(flight, *found, conflict, now),
         }
     }
@@ -92,13 +93,6 @@ impl State {
             scheduler_name: flight.queued.pod.scheduler_name.clone(),
             node: flight.binding.node,
         }));
-    }
-
-    /// The server says that the pod is gone, which the watch may tell later, or not at all if it begins anew.
-    fn give_up(&mut self, flight: &Flight, now: Time) {
-        if !self.is_confirmed(&flight.binding.pod) {
-            self.pod_gone(&flight.queued.pod, now);
-        }
     }
 
     /// Nothing came of the binding; the pod is tried again after a while.

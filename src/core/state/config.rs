@@ -15,6 +15,8 @@ pub struct Config {
     pub max_unschedulable: Duration,
     /// How many bindings may be on their way at once.
     pub max_in_flight: usize,
+    /// How often delays that nobody uses any more are given up.
+    pub delay_sweep: Duration,
 }
 
 /// Exponential waiting (upstream: `podInitialBackoffSeconds`, `podMaxBackoffSeconds`).
@@ -36,6 +38,7 @@ impl Config {
             backoff: Backoff::default(),
             max_unschedulable: Duration::from_mins(5),
             max_in_flight: 100,
+            delay_sweep: Duration::from_mins(5),
         }
     }
 }

@@ -36,8 +36,6 @@ use tombstone::Tombstones;
 
 /// How often waiting pods are looked over for those that waited too long (upstream: 30 s).
 const FLUSH_INTERVAL: Duration = Duration::from_secs(30);
-/// How often delays that nobody uses any more are given up.
-const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
 
 /// The scheduler's state.
 pub struct State {
@@ -168,7 +166,7 @@ impl State {
             self.tombstones.sweep(now);
         }
         if self.next_sweep <= now {
-            self.next_sweep = now + SWEEP_INTERVAL;
+            self.next_sweep = now + self.config.delay_sweep;
             self.sweep_delays();
         }
     }
