@@ -36,6 +36,8 @@ pub(super) struct Shape {
     /// When waiting pods are tried again for no reason. In most runs never, so that a lost wake-up is not
     /// healed by it.
     pub(super) max_unschedulable: Duration,
+    /// How often the scheduler gives up delays that it doesn't use.
+    pub(super) delay_sweep: Duration,
 }
 
 /// Faults of watches. Each is so many in a thousand messages.
@@ -187,6 +189,7 @@ impl Shape {
             pause,
             max_in_flight: if rng.chance(300) { rng.below(4) + 1 } else { 100 },
             max_unschedulable: if rng.chance(125) { Duration::from_mins(5) } else { never },
+            delay_sweep: Duration::from_secs(if rng.chance(500) { rng.between(1, 20) } else { 300 }),
         }
     }
 }

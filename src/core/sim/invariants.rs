@@ -3,7 +3,7 @@
 //! To add an invariant: a variant of [`Invariant`], and a check that returns it in a [`Violation`], called
 //! where it can first be told: at a decision, at a write, at each step, or at the end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::judge::{Refusal, refusal, shortage_on};
 use super::make::FOREIGN;
@@ -34,7 +34,7 @@ pub(super) enum Invariant {
     Announcement,
     /// A scheduler that has nothing to do says when it will, and that is later.
     Rest,
-    /// In the end no pod waits that could be placed.
+    /// No pod waits for something to happen that could be placed.
     Liveness,
     /// In the end no binding is on its way.
     Landed,
@@ -144,6 +144,14 @@ pub(super) fn rests(state: &State, now: Time) -> Checked {
     violated(Invariant::Rest, format!("it wants to be woken at {:?}", state.wake_at()))
 }
 
+/// The scheduler has nothing to do, so each pod that waits for something to happen must fit nowhere, by all
+/// that it was told: else it was not woken. It takes long to look, so this is asked now and then.
+pub(super) fn waits_for_good_reason(state: &State, view: &View) -> Checked {
+    let waiting = state.queue().curable(|_, _| true);
+    let waiting = waiting.iter().filter_map(|key| view.pods.values().find(|pod| pod.key == *key));
+    nowhere_to_go(view, waiting)
+}
+
 // --- in the end ---
 
 /// Faults have stopped a while ago, and everything has come to rest.
@@ -153,26 +161,31 @@ pub(super) fn in_the_end(state: &State, truth: &View) -> Checked {
     }
     knows_pods(state, truth)?;
     knows_nodes(state, truth)?;
-    for pod in truth.pods.values().filter(|pod| is_ours(pod) && waits(pod)) {
-        let fits = |node: &&_| refusal(truth, pod, node).is_none();
-        if let Some(node) = truth.nodes.values().find(fits) {
-            return violated(Invariant::Liveness, format!("{} waits, and fits {}", pod.key, node.name));
+    nowhere_to_go(truth, truth.pods.values().filter(|pod| is_ours(pod) && waits(pod)))
+}
+
+fn nowhere_to_go<'a>(view: &View, mut waiting: impl Iterator<Item = &'a Pod>) -> Checked {
+    let fits = |pod: &Pod| view.nodes.values().find(|node| refusal(view, pod, node).is_none());
+    match waiting.find_map(|pod| Some((pod, fits(pod)?))) {
+        None => Ok(()),
+        Some((pod, node)) => {
+            violated(Invariant::Liveness, format!("{} waits, and fits {}", pod.key, node.name))
         }
     }
-    Ok(())
 }
 
 fn knows_pods(state: &State, truth: &View) -> Checked {
-    let queued: BTreeSet<PodUid> = state.queue().iter().map(|queued| queued.pod.uid.clone()).collect();
+    let queued = state.queue().iter().map(|queued| (queued.pod.uid.clone(), queued.pod.version));
     let waiting = truth.pods.values().filter(|pod| is_ours(pod) && is_to_come(pod));
-    let waiting: BTreeSet<PodUid> = waiting.map(|pod| pod.uid.clone()).collect();
-    same("the waiting pods", &queued, &waiting)?;
+    let waiting = waiting.map(|pod| (pod.uid.clone(), pod.version));
+    same::<BTreeMap<_, _>>("the waiting pods", &queued.collect(), &waiting.collect())?;
     let nodes = &state.snapshot().nodes;
-    let name = |slot| nodes.name(slot).cloned();
-    let cached = state.cache().iter().map(|it| (it.pod.uid.clone(), (name(it.slot), it.confirmed)));
-    let cached: BTreeMap<PodUid, (Option<NodeName>, bool)> = cached.collect();
-    let placed = truth.placed().map(|(pod, node)| (pod.uid.clone(), (Some(node.clone()), true)));
-    same("the placed pods", &cached, &placed.collect())
+    let cached = state
+        .cache()
+        .iter()
+        .map(|it| (it.pod.uid.clone(), (nodes.name(it.slot).cloned(), it.pod.version, it.confirmed)));
+    let placed = truth.placed().map(|(pod, node)| (pod.uid.clone(), (Some(node.clone()), pod.version, true)));
+    same::<BTreeMap<_, _>>("the placed pods", &cached.collect(), &placed.collect())
 }
 
 fn knows_nodes(state: &State, truth: &View) -> Checked {

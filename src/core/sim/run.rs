@@ -7,7 +7,7 @@ use super::chaos::{Happening, World};
 use super::faults::Faults;
 use super::invariants::{self, Checks, Violation};
 use super::network::Request;
-use super::rng::Rng;
+use super::rng::{Permille, Rng};
 use super::stream::{Delivery, Kind, Streams};
 use super::trace::{Sight, Trace};
 use super::view::View;
@@ -17,6 +17,9 @@ use crate::state::{Defect, Event, PodRef, State};
 /// After the last fault this long may pass until everything is settled: a request that was given up on
 /// may still be written after 25 s, and then bindings are tried again with up to 10 s between.
 const SETTLING: Duration = Duration::from_secs(90);
+
+/// How often, of a thousand steps, pods that wait are judged anew.
+const LOOKED_AROUND: Permille = 60;
 
 /// A defect put in on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +145,11 @@ impl Run {
         }
         self.pump()?;
         self.spread_writes();
+        if self.rng.chance(LOOKED_AROUND)
+            && let Some(state) = &self.state
+        {
+            invariants::waits_for_good_reason(state, &self.view)?;
+        }
         Ok(true)
     }
 

@@ -24,6 +24,7 @@ impl Run {
         let config = Config {
             max_in_flight: self.faults.shape.max_in_flight,
             max_unschedulable: self.faults.shape.max_unschedulable,
+            delay_sweep: self.faults.shape.delay_sweep,
             ..Config::new(profiles)
         };
         let defect = match self.planted {

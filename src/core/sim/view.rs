@@ -161,7 +161,8 @@ impl View {
 
     fn told_of_binding(&mut self, pod: &PodRef, outcome: &BindOutcome) {
         match outcome {
-            BindOutcome::Gone | BindOutcome::Refused(_) => _ = self.assumed.remove(&pod.uid),
+            BindOutcome::Gone => self.pod_gone(&pod.uid),
+            BindOutcome::Refused(_) => _ = self.assumed.remove(&pod.uid),
             BindOutcome::Bound => self.with_assumed(pod, |assumed| assumed.written = true),
             BindOutcome::Conflict => self.with_assumed(pod, |assumed| assumed.conflict = true),
             BindOutcome::Unknown(_) => self.with_assumed(pod, |assumed| assumed.conflict = false),
@@ -171,8 +172,8 @@ impl View {
     fn told_of_reading(&mut self, pod: &PodRef, outcome: &ReadOutcome) {
         match outcome {
             ReadOutcome::Failed => (),
-            ReadOutcome::Gone => _ = self.assumed.remove(&pod.uid),
-            ReadOutcome::Found(found) if found.uid != pod.uid => _ = self.assumed.remove(&pod.uid),
+            ReadOutcome::Gone => self.pod_gone(&pod.uid),
+            ReadOutcome::Found(found) if found.uid != pod.uid => self.pod_gone(&pod.uid),
             ReadOutcome::Found(found) => {
                 self.put_pod(found);
                 let Some(assumed) = self.assumed.get(&pod.uid) else { return };
