@@ -6,8 +6,8 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`state`], [`node`], [`pod`] | the data, with builders |
-//! | [`generate`] | states from a seed |
+//! | `state`, `node`, `pod` | the data, with builders |
+//! | `generate` | states from a seed |
 //! | `bed` | the control plane: states written and cleared, kube-scheduler known to have seen them |
 //! | `upstream`, `log` | what kube-scheduler decides, and the scores it logs |
 //! | `ours` | what edge-scheduler's core decides |
