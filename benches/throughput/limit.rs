@@ -1,13 +1,14 @@
 //! The limit: a plain binder, as good as one gets with the usual crates. It decides nothing.
 //!
-//! It watches all pods as full objects, gives each the next node, and writes the `Scheduled` event, as many at once as
-//! it was told. One thread, as edge-scheduler has.
+//! It watches all pods as full objects and gives each the next node, so many at once as it was told. The `Scheduled`
+//! events are written behind the bindings, as edge-scheduler and kube-scheduler write theirs, so that all three have the
+//! same freedom. One thread, as edge-scheduler has.
 
 use std::future;
 use std::sync::Arc;
 
 use anyhow::Context;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{Binding, Node, ObjectReference, Pod};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, Status};
@@ -28,6 +29,9 @@ struct Waiting {
     uid: Option<String>,
 }
 
+/// How many events are written at once: as many as edge-scheduler does.
+const EVENTS_IN_FLIGHT: usize = 32;
+
 /// Binds until it is killed.
 pub(crate) fn run(options: &PlainBinder) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -40,13 +44,19 @@ async fn bind_all(options: &PlainBinder) -> anyhow::Result<()> {
     let nodes: Vec<Arc<str>> =
         nodes.items.into_iter().filter_map(|node| Some(node.metadata.name?.into())).collect();
     // Held in a queue of our own, because the API server ends the watch of whoever reads too slowly.
-    let (queue, waiting) = mpsc::unbounded_channel();
-    let bindings = stream::unfold(waiting, async |mut waiting| Some((waiting.recv().await?, waiting)))
-        .zip(stream::iter(nodes.iter().cycle()))
-        .map(Ok)
-        .try_for_each_concurrent(options.in_flight, |(pod, node)| bind(&client, pod, node));
-    futures::try_join!(watch_pods(&client, queue), bindings)?;
+    let (waiting, queue) = mpsc::unbounded_channel();
+    let (bound, announced) = mpsc::unbounded_channel();
+    let bindings = receive(queue).zip(stream::iter(nodes.iter().cycle())).map(Ok);
+    let bindings =
+        bindings.try_for_each_concurrent(options.in_flight, |(pod, node)| bind(&client, pod, node, &bound));
+    let events =
+        receive(announced).map(Ok).try_for_each_concurrent(EVENTS_IN_FLIGHT, |event| write(&client, event));
+    futures::try_join!(watch_pods(&client, waiting), bindings, events)?;
     Ok(())
+}
+
+fn receive<T>(queue: mpsc::UnboundedReceiver<T>) -> impl Stream<Item = T> {
+    stream::unfold(queue, async |mut queue| Some((queue.recv().await?, queue)))
 }
 
 /// Puts every pod without a node into the queue.
@@ -65,12 +75,26 @@ async fn watch_pods(client: &Client, queue: mpsc::UnboundedSender<Waiting>) -> a
         .await
 }
 
-async fn bind(client: &Client, pod: Waiting, node: &str) -> anyhow::Result<()> {
+async fn bind(
+    client: &Client,
+    pod: Waiting,
+    node: &str,
+    bound: &mpsc::UnboundedSender<Event>,
+) -> anyhow::Result<()> {
     let binding = pod.binding(node);
     let pods = Api::<Pod>::namespaced(client.clone(), &pod.namespace);
-    let _: Status = pods.create_subresource("binding", &pod.name, &PostParams::default(), &binding).await?;
-    let events = Api::<Event>::namespaced(client.clone(), &pod.namespace);
-    events.create(&PostParams::default(), &pod.event(node)).await?;
+    match pods.create_subresource::<_, Status>("binding", &pod.name, &PostParams::default(), &binding).await {
+        Ok(_) => bound.send(pod.event(node)).context("nobody writes events any more"),
+        // A watch that was begun anew told of it a second time.
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn write(client: &Client, event: Event) -> anyhow::Result<()> {
+    let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
+    let events = Api::<Event>::namespaced(client.clone(), namespace);
+    events.create(&PostParams::default(), &event).await?;
     Ok(())
 }
 

@@ -41,6 +41,7 @@ use clap::Parser;
 
 use args::{Cli, Plan};
 use bed::Bed;
+use contender::Contender;
 use machine::Machine;
 use report::Report;
 
@@ -68,6 +69,8 @@ fn compare(plan: &Plan) -> anyhow::Result<()> {
         for workload in &plan.workloads {
             let bed = Bed::make(*nodes, plan.pods, *workload)?;
             versions = Some(bed.versions()?);
+            say("a first run, which does not count, warms the servers up");
+            measure::run(&bed, Contender::Limit, plan)?;
             for round in 1..=plan.rounds {
                 for contender in &plan.schedulers {
                     let run = measure::run(&bed, *contender, plan)?;
