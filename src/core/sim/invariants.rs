@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::judge::{Refusal, refusal, shortage_on};
+use super::judge::{self, Refusal, refusal, shortage_on};
 use super::make::FOREIGN;
 use super::network::Request;
 use super::server::Server;
@@ -16,6 +16,8 @@ use crate::state::{Announcement, Binding, State};
 /// What must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Invariant {
+    /// Nothing is done before both watches have told everything there is.
+    Listed,
     /// A pod that is decided waits for us: it is there, unbound, not ending, and not gated.
     PodWaits,
     /// For one pod there is one binding at a time: another one follows only when the first one has
@@ -34,6 +36,8 @@ pub(super) enum Invariant {
     Announcement,
     /// A scheduler that has nothing to do says when it will, and that is later.
     Rest,
+    /// No more bindings are on their way than allowed.
+    InFlight,
     /// No pod waits for something to happen that could be placed.
     Liveness,
     /// In the end no binding is on its way.
@@ -81,6 +85,14 @@ impl Checks {
             format!("{} announced on {}, bound to {node:?}", announcement.pod.key, announcement.node),
         )
     }
+}
+
+/// The scheduler does something.
+pub(super) fn acts(view: &View) -> Checked {
+    if view.pods_listed && view.nodes_listed {
+        return Ok(());
+    }
+    violated(Invariant::Listed, "something is done before everything is known".to_owned())
 }
 
 /// The scheduler wants a binding written. `known` says up to which revision it knows all writes of pods and
@@ -136,8 +148,11 @@ pub(super) fn written(server: &mut Server, request: &Request, assumed: Option<&A
     }
 }
 
-/// The scheduler has nothing to do at `now`.
-pub(super) fn rests(state: &State, now: Time) -> Checked {
+/// The scheduler has nothing to do at `now`, and may have so many bindings on their way.
+pub(super) fn rests(state: &State, max_in_flight: usize, now: Time) -> Checked {
+    if state.in_flight() > max_in_flight {
+        return violated(Invariant::InFlight, format!("{} bindings are on their way", state.in_flight()));
+    }
     if state.wake_at() > now {
         return Ok(());
     }
@@ -149,7 +164,18 @@ pub(super) fn rests(state: &State, now: Time) -> Checked {
 pub(super) fn waits_for_good_reason(state: &State, view: &View) -> Checked {
     let waiting = state.queue().curable(|_, _| true);
     let waiting = waiting.iter().filter_map(|key| view.pods.values().find(|pod| pod.key == *key));
-    nowhere_to_go(view, waiting)
+    let waiting: Vec<&Pod> = waiting.collect();
+    // A pod that delays alone keep from a node must hear of them; others are not asked for theirs.
+    let held_by_delays = |pod: &&&Pod| {
+        view.nodes.values().any(|node| judge::refusal_but_for_delays(view, pod, node).is_none())
+    };
+    for pod in waiting.iter().filter(held_by_delays) {
+        if let Some(from) = judge::anchors(view, pod).iter().find(|from| !view.is_told_of_delays(from)) {
+            let what = format!("{} waits, and is not told of delays from {from}", pod.key);
+            return violated(Invariant::Liveness, what);
+        }
+    }
+    nowhere_to_go(view, waiting.into_iter())
 }
 
 // --- in the end ---

@@ -27,6 +27,12 @@ struct Constraint<'a> {
 
 /// Why `pod` may not go to `node`, if so.
 pub(super) fn refusal(view: &View, pod: &Pod, node: &Node) -> Option<Refusal> {
+    let delay = || delays_broken(view, pod, node).map(Refusal::Delay);
+    refusal_but_for_delays(view, pod, node).or_else(delay)
+}
+
+/// Why `pod` may not go to `node`, whatever its delay constraints say.
+pub(super) fn refusal_but_for_delays(view: &View, pod: &Pod, node: &Node) -> Option<Refusal> {
     let other = |what: &str| Some(Refusal::Other(format!("{what} of {}", node.name)));
     if node.unschedulable && !tolerates(pod, &cordon()) {
         return other("cordon");
@@ -41,13 +47,17 @@ pub(super) fn refusal(view: &View, pod: &Pod, node: &Node) -> Option<Refusal> {
     if must_go_to_cloud(view, pod) && !is_cloud(node) {
         return other("place outside the cloud");
     }
-    if let Some(why) = delays_broken(view, pod, node) {
-        return Some(Refusal::Delay(why));
-    }
     if others_on(view, pod, node).iter().any(|it| it.ports.iter().any(|port| pod.ports.contains(port))) {
         return other("host ports");
     }
     shortage_on(view, pod, node).map(Refusal::Capacity)
+}
+
+/// The nodes that a pod's delays are measured from, if all of its anchors are placed.
+pub(super) fn anchors(view: &View, pod: &Pod) -> BTreeSet<NodeName> {
+    let nodes = constraints(pod).map(|list| list.iter().map(|it| anchor_nodes(view, pod, it)).collect());
+    let nodes: Option<Vec<BTreeSet<NodeName>>> = nodes.flatten();
+    nodes.unwrap_or_default().into_iter().flatten().collect()
 }
 
 /// What a node lacks for a pod beside the others there. Only what the pod asks for counts, as upstream.

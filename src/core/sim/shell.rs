@@ -56,9 +56,11 @@ impl Run {
     pub(super) fn pump(&mut self) -> Result<(), Violation> {
         while let Some(action) = self.state.as_mut().and_then(|state| state.next(self.now)) {
             self.trace.note(self.now, format_args!("action: {action:?}"));
+            invariants::acts(&self.view)?;
             self.carry_out(action)?;
         }
-        self.state.as_ref().map_or(Ok(()), |state| invariants::rests(state, self.now))
+        let Some(state) = &self.state else { return Ok(()) };
+        invariants::rests(state, self.faults.shape.max_in_flight, self.now)
     }
 
     fn carry_out(&mut self, action: Action) -> Result<(), Violation> {

@@ -22,6 +22,10 @@ pub(super) struct View {
     pub(super) rows: BTreeMap<NodeName, BTreeMap<NodeName, Delay>>,
     /// Bindings that were decided and are neither confirmed nor known to have failed.
     pub(super) assumed: BTreeMap<PodUid, Assumed>,
+    /// Whether all pods were listed.
+    pub(super) pods_listed: bool,
+    /// Whether all nodes were listed.
+    pub(super) nodes_listed: bool,
     gone_pods: BTreeSet<PodUid>,
     gone_nodes: BTreeMap<NodeName, Version>,
     in_use: BTreeSet<NodeName>,
@@ -75,6 +79,11 @@ impl View {
         before.is_subset(&self.in_use)
     }
 
+    /// Whether the scheduler is told when delays from this node change.
+    pub(super) fn is_told_of_delays(&self, from: &NodeName) -> bool {
+        self.in_use.contains(from)
+    }
+
     /// The pods that take up room, assumed ones included, and where.
     pub(super) fn placed(&self) -> impl Iterator<Item = (&Pod, &NodeName)> {
         self.pods.values().filter(|pod| !pod.phase.is_terminal()).filter_map(|pod| {
@@ -86,6 +95,7 @@ impl View {
     fn told_of_pods(&mut self, change: &Change<Pod>) {
         match change {
             Change::Reset(pods) => {
+                self.pods_listed = true;
                 let listed: BTreeSet<&PodUid> = pods.iter().map(|pod| &pod.uid).collect();
                 let known: Vec<PodUid> = self.pods.keys().cloned().collect();
                 known.iter().filter(|uid| !listed.contains(uid)).for_each(|uid| self.pod_gone(uid));
@@ -101,6 +111,7 @@ impl View {
     fn told_of_nodes(&mut self, change: &Change<Node>) {
         match change {
             Change::Reset(nodes) => {
+                self.nodes_listed = true;
                 let listed: BTreeSet<&NodeName> = nodes.iter().map(|node| &node.name).collect();
                 let known: Vec<Node> = self.nodes.values().cloned().collect();
                 known.iter().filter(|node| !listed.contains(&node.name)).for_each(|it| self.node_gone(it));
