@@ -5,6 +5,7 @@ mod cycle;
 mod diagnosis;
 mod framework;
 mod images;
+mod label_index;
 mod normalize;
 pub mod plugins;
 mod profile;

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::label_index::LabelIndex;
 use super::{ImageState, Images, Workloads};
 use crate::delay::DelayTable;
 use crate::model::{HostPort, Image, Node, NodeName, NonZeroRequest, Pod, Resources};
@@ -45,6 +46,7 @@ pub struct Nodes {
     entries: Vec<Entry>,
     by_name: HashMap<NodeName, NodeSlot>,
     images: Images,
+    labels: LabelIndex,
     live: usize,
 }
 
@@ -158,6 +160,7 @@ impl Nodes {
         let slot = self.slot_of(&node.name);
         let entry = self.entries.get_mut(slot.idx())?;
         self.images.change(slot, entry.images(), &node.images);
+        self.labels.change(slot, entry.node.as_ref().map(|node| &node.labels), Some(&node.labels));
         let old = entry.node.replace(node);
         if old.is_none() {
             self.live += 1;
@@ -170,6 +173,7 @@ impl Nodes {
         let slot = *self.by_name.get(name)?;
         let old = self.entries.get_mut(slot.idx())?.node.take()?;
         self.images.change(slot, &old.images, &[]);
+        self.labels.change(slot, Some(&old.labels), None);
         self.live -= 1;
         Some(old)
     }
@@ -177,6 +181,11 @@ impl Nodes {
     /// What is used on `slot`, to count a pod there or no longer.
     pub fn usage_mut(&mut self, slot: NodeSlot) -> Option<&mut Usage> {
         self.entries.get_mut(slot.idx()).map(|entry| &mut entry.usage)
+    }
+
+    /// The nodes that have this label.
+    pub fn labelled(&self, key: &str, value: &str) -> impl Iterator<Item = NodeView<'_>> {
+        self.labels.get(key, value).into_iter().flatten().filter_map(|slot| self.get(*slot))
     }
 
     /// The image of this name, if a node has it.

@@ -4,7 +4,7 @@ use crate::delay::DelayConstraints;
 use crate::model::{Labels, Node, Pod};
 use crate::placement::{
     ClusterEvent, Cycle, MAX_NODE_SCORE, NodeFilter, NodeScorer, NodeSlot, NodeView, Plugin, PreFilter,
-    PreScore, Reason, Rejection, Verdict,
+    PreScore, Reason, Rejection, Snapshot, Verdict,
 };
 
 /// How strictly pods are offloaded.
@@ -54,8 +54,24 @@ impl CloudOffload {
             return false;
         }
         let selective = !pod.node_selector.is_empty() || pod.node_affinity.required.is_some();
-        !selective
-            || cycle.snapshot.nodes.iter().any(|node| self.is_cloud(node.node) && pod.admits(node.node))
+        !selective || self.cloud_nodes(cycle.snapshot).any(|node| pod.admits(node.node))
+    }
+
+    fn cloud_nodes<'a>(&'a self, snapshot: &'a Snapshot) -> impl Iterator<Item = NodeView<'a>> {
+        let labelled =
+            self.node_selector.iter().next().map(|(key, value)| snapshot.nodes.labelled(key, value));
+        labelled.into_iter().flatten().filter(|node| self.is_cloud(node.node))
+    }
+
+    /// The cloud nodes by slot, so that each of the other nodes costs one look and not a search of its labels.
+    fn prepare(&self, snapshot: &Snapshot) -> CloudNodes {
+        let mut is_cloud = vec![false; snapshot.nodes.num_slots()];
+        for node in self.cloud_nodes(snapshot) {
+            if let Some(is_cloud) = is_cloud.get_mut(node.slot.idx()) {
+                *is_cloud = true;
+            }
+        }
+        CloudNodes(is_cloud)
     }
 }
 
@@ -66,14 +82,18 @@ impl Plugin for CloudOffload {
 
     fn pre_filter<'a>(&'a self, cycle: Cycle<'a>) -> PreFilter<'a> {
         if self.mode == CloudOffloadMode::Required && self.applies(cycle) {
-            return PreFilter::Check(Box::new(CloudNodes(self)));
+            return PreFilter::Check(Box::new(self.prepare(cycle.snapshot)));
         }
         PreFilter::Skip
     }
 
     fn pre_score<'a>(&'a self, cycle: Cycle<'a>, _feasible: &[NodeSlot]) -> PreScore<'a> {
         if self.mode == CloudOffloadMode::Preferred && self.applies(cycle) {
-            return PreScore::Score(Box::new(CloudNodes(self)));
+            let nodes = self.prepare(cycle.snapshot);
+            // Without a cloud node all nodes are equal.
+            if nodes.0.contains(&true) {
+                return PreScore::Score(Box::new(nodes));
+            }
         }
         PreScore::Skip
     }
@@ -93,17 +113,26 @@ impl Plugin for CloudOffload {
     }
 }
 
-struct CloudNodes<'a>(&'a CloudOffload);
+/// Whether there is a cloud node, by slot.
+struct CloudNodes(Vec<bool>);
 
-impl NodeFilter for CloudNodes<'_> {
-    fn filter(&self, node: NodeView<'_>) -> Verdict {
-        if self.0.is_cloud(node.node) { Verdict::Fits } else { Rejection::unresolvable(NOT_CLOUD).into() }
+// === impl CloudNodes ===
+
+impl CloudNodes {
+    fn has(&self, slot: NodeSlot) -> bool {
+        self.0.get(slot.idx()).copied().unwrap_or(false)
     }
 }
 
-impl NodeScorer for CloudNodes<'_> {
+impl NodeFilter for CloudNodes {
+    fn filter(&self, node: NodeView<'_>) -> Verdict {
+        if self.has(node.slot) { Verdict::Fits } else { Rejection::unresolvable(NOT_CLOUD).into() }
+    }
+}
+
+impl NodeScorer for CloudNodes {
     fn score(&self, node: NodeView<'_>) -> i64 {
-        if self.0.is_cloud(node.node) { MAX_NODE_SCORE } else { 0 }
+        if self.has(node.slot) { MAX_NODE_SCORE } else { 0 }
     }
 }
 
