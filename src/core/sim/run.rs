@@ -18,6 +18,9 @@ use crate::state::{Defect, Event, PodRef, State};
 /// may still be written after 25 s, and then bindings are tried again with up to 10 s between.
 const SETTLING: Duration = Duration::from_secs(90);
 
+/// The last part of it, in which nobody but the scheduler does anything.
+const REST: Duration = Duration::from_secs(30);
+
 /// How often, of a thousand steps, pods that wait are judged anew.
 const LOOKED_AROUND: Permille = 60;
 
@@ -202,8 +205,13 @@ impl Run {
         }
     }
 
+    /// Everybody but the scheduler does a bit of work, until it is to come to rest.
     fn work(&mut self) {
         self.world.cluster.work(&mut self.world.server, &mut self.rng);
-        self.plan_in(200, 1_000.max(self.faults.shape.pause), Step::Work);
+        match self.end {
+            None => self.plan_in(200, 1_000.max(self.faults.shape.pause), Step::Work),
+            Some(end) if self.now + REST < end => self.plan_in(200, 1_000, Step::Work),
+            Some(_) => (),
+        }
     }
 }
