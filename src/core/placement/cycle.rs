@@ -72,9 +72,9 @@ pub fn place(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Decision {
         Prepared::AwaitDelays(nodes) => return Decision::AwaitDelays(nodes),
     };
     let feasible = find_feasible(snapshot, &filters);
-    match select(cycle, profile, &feasible) {
+    match select(cycle, profile, &filters, &feasible) {
         Err(message) => Decision::Fail(message),
-        Ok(Some(node)) => Decision::Place(placement(cycle, profile, node, feasible.len())),
+        Ok(Some(node)) => Decision::Place(filters.reserve(node, feasible.len())),
         Ok(None) => {
             let diagnosis = diagnose(snapshot, &filters);
             Decision::Reject(Box::new(FitError { num_nodes: snapshot.nodes.len(), diagnosis }))
@@ -91,7 +91,7 @@ pub fn scores(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Scores {
     let take = |Enabled { idx: _, plugin, weight }: &Enabled, scores: &[i64]| {
         plugins.push(PluginScores { name: plugin.name(), weight: *weight, scores: scores.to_vec() });
     };
-    if feasible.len() > 1 && score_each(cycle, profile, &feasible, take).is_err() {
+    if feasible.len() > 1 && score_each(cycle, profile, &filters, &feasible, take).is_err() {
         plugins.clear();
     }
     Scores { feasible, plugins }
@@ -201,6 +201,17 @@ impl Filters<'_> {
         }
     }
 
+    /// What this plugin checks for the pod, if anything.
+    fn check_of(&self, plugin: usize) -> Option<&dyn NodeFilter> {
+        self.checks.iter().find(|(idx, _)| *idx == plugin).map(|(_, check)| check.as_ref())
+    }
+
+    /// Reserve.
+    fn reserve(&self, node: NodeView<'_>, feasible: usize) -> Placement {
+        let annotations = self.checks.iter().flat_map(|(_, check)| check.reserve(node)).collect();
+        Placement { slot: node.slot, node: node.node.name.clone(), feasible, annotations }
+    }
+
     fn judge(&self, node: NodeView<'_>) -> Result<(), (usize, Rejection)> {
         for (idx, check) in &self.checks {
             if let Verdict::Rejected(rejection) = check.filter(node) {
@@ -266,6 +277,7 @@ fn diagnose(snapshot: &Snapshot, filters: &Filters<'_>) -> Diagnosis {
 fn select<'a>(
     cycle: Cycle<'a>,
     profile: &'a Profile,
+    filters: &Filters<'a>,
     feasible: &[NodeSlot],
 ) -> Result<Option<NodeView<'a>>, String> {
     match feasible {
@@ -274,7 +286,7 @@ fn select<'a>(
         [..] => (),
     }
     let mut totals = vec![0_i64; feasible.len()];
-    score_each(cycle, profile, feasible, |enabled, scores| {
+    score_each(cycle, profile, filters, feasible, |enabled, scores| {
         for (total, score) in totals.iter_mut().zip(scores) {
             *total += score * enabled.weight;
         }
@@ -290,11 +302,17 @@ fn select<'a>(
 fn score_each<'a>(
     cycle: Cycle<'a>,
     profile: &'a Profile,
+    filters: &Filters<'a>,
     feasible: &[NodeSlot],
     mut take: impl FnMut(&Enabled, &[i64]),
 ) -> Result<(), String> {
     let mut scores = vec![0_i64; feasible.len()];
     for enabled in &profile.plugins {
+        if let Some(scorer) = filters.check_of(enabled.idx).and_then(NodeFilter::scorer) {
+            score_all(cycle.snapshot, scorer, feasible, &mut scores);
+            take(enabled, &scores);
+            continue;
+        }
         match enabled.plugin.pre_score(cycle, feasible) {
             PreScore::Skip => (),
             PreScore::Score(scorer) => {
@@ -315,13 +333,6 @@ fn score_all(snapshot: &Snapshot, scorer: &dyn NodeScorer, feasible: &[NodeSlot]
     }
     scorer.normalize(scores);
     debug_assert!(scores.iter().all(|score| (0..=MAX_NODE_SCORE).contains(score)), "{scores:?}");
-}
-
-/// Reserve.
-fn placement(cycle: Cycle<'_>, profile: &Profile, node: NodeView<'_>, feasible: usize) -> Placement {
-    let annotations =
-        profile.plugins.iter().flat_map(|enabled| enabled.plugin.reserve(cycle, node)).collect();
-    Placement { slot: node.slot, node: node.node.name.clone(), feasible, annotations }
 }
 
 /// FNV-1a, 32 bits folded: spreads UIDs evenly and is the same on every machine.

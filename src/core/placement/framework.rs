@@ -86,6 +86,30 @@ pub trait NodeFilter {
     fn admits(&self, node: NodeView<'_>) -> bool {
         self.filter(node) == Verdict::Fits
     }
+
+    /// The same check again, to try out what it would say if other pods were on a node. `None` if it looks
+    /// at nothing but the [`NodeView`] it is given (upstream: `StateData.Clone`).
+    fn fork(&self) -> Option<Box<dyn NodeFilter + '_>> {
+        None
+    }
+
+    /// Takes in that `pod` came to `node`, which is as it is with the pod. Asked of forks only
+    /// (upstream: `PreFilterExtensions.AddPod`).
+    fn pod_added(&mut self, _pod: &Pod, _node: NodeView<'_>) {}
+
+    /// Takes in that `pod` left `node`, which is as it is without the pod. Asked of forks only
+    /// (upstream: `PreFilterExtensions.RemovePod`).
+    fn pod_removed(&mut self, _pod: &Pod, _node: NodeView<'_>) {}
+
+    /// The Score that goes with what PreFilter found. Without one the plugin's PreScore is asked.
+    fn scorer(&self) -> Option<&dyn NodeScorer> {
+        None
+    }
+
+    /// Reserve: annotations to write with the binding to `node`, which record what was decided.
+    fn reserve(&self, _node: NodeView<'_>) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 }
 
 /// The outcome of PreScore.
@@ -157,11 +181,6 @@ pub trait Plugin: Send + Sync {
     /// PreScore, with the Score and NormalizeScore it prepares.
     fn pre_score<'a>(&'a self, _cycle: Cycle<'a>, _feasible: &[NodeSlot]) -> PreScore<'a> {
         PreScore::Skip
-    }
-
-    /// Reserve: annotations to write with the binding, which record what was decided.
-    fn reserve(&self, _cycle: Cycle<'_>, _node: NodeView<'_>) -> Vec<(&'static str, String)> {
-        Vec::new()
     }
 
     /// Queueing hint: whether `event` may cure a rejection of `pod` by this plugin. An unrelated event

@@ -5,6 +5,7 @@
 //! is kept up to date *is* the snapshot and nothing is copied.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::label_index::LabelIndex;
 use super::{ImageState, Images, Workloads};
@@ -23,8 +24,8 @@ pub struct Usage {
     pub requested: Resources,
     /// The same for scoring.
     pub non_zero: NonZeroRequest,
-    /// How many pods.
-    pub pods: i64,
+    /// The pods.
+    pub pods: Vec<Arc<Pod>>,
     /// Host ports in use.
     pub ports: Vec<HostPort>,
 }
@@ -80,11 +81,16 @@ impl NodeSlot {
 // === impl Usage ===
 
 impl Usage {
+    /// How many pods, as a node's allowance of them counts.
+    pub fn num_pods(&self) -> i64 {
+        i64::try_from(self.pods.len()).unwrap_or(i64::MAX)
+    }
+
     /// Counts `pod`.
-    pub fn add(&mut self, pod: &Pod) {
+    pub fn add(&mut self, pod: &Arc<Pod>) {
         self.requested.add(&pod.requests);
         self.non_zero.add(pod.non_zero);
-        self.pods += 1;
+        self.pods.push(Arc::clone(pod));
         self.ports.extend(pod.ports.iter().cloned());
     }
 
@@ -92,7 +98,9 @@ impl Usage {
     pub fn remove(&mut self, pod: &Pod) {
         self.requested.subtract(&pod.requests);
         self.non_zero.subtract(pod.non_zero);
-        self.pods -= 1;
+        if let Some(idx) = self.pods.iter().position(|known| known.uid == pod.uid) {
+            self.pods.swap_remove(idx);
+        }
         for port in &pod.ports {
             if let Some(idx) = self.ports.iter().position(|used| used == port) {
                 self.ports.swap_remove(idx);

@@ -1,6 +1,7 @@
 //! Builders for tests: nodes, pods and what a plugin says of them, each in a line.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use super::{Cycle, NodeSlot, NodeView, Plugin, PreFilter, PreScore, Rejection, Resolvable, Snapshot, Usage};
 use crate::model::{
@@ -178,7 +179,7 @@ impl TestNode {
 
     pub(crate) fn with_pods(mut self, pods: &[Pod]) -> Self {
         for pod in pods {
-            self.usage.add(pod);
+            self.usage.add(&Arc::new(pod.clone()));
         }
         self
     }

@@ -221,7 +221,7 @@ fn knows_nodes(state: &State, truth: &View) -> Checked {
     for node in nodes.iter() {
         let here = || truth.placed().filter(|(_, on)| **on == node.node.name).map(|(pod, _)| pod);
         let used = &node.usage.requested;
-        let counted = (node.usage.pods, used.cpu.0, used.memory.0, node.usage.ports.len());
+        let counted = (node.usage.num_pods(), used.cpu.0, used.memory.0, node.usage.ports.len());
         let pods = i64::try_from(here().count()).unwrap();
         let cpu: i64 = here().map(|pod| pod.requests.cpu.0).sum();
         let memory: i64 = here().map(|pod| pod.requests.memory.0).sum();

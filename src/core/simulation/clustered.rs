@@ -7,8 +7,8 @@ use crate::delay::{AnchorNodes, DelayConstraint, DelayConstraints, Replicas, res
 use crate::model::{NodeName, Pod};
 use crate::placement::plugins::network_delay::NetworkDelay;
 use crate::placement::{
-    ClusterEvent, Cycle, NodeFilter, NodeSlot, NodeView, Plugin, PreFilter, PreScore, Reason, Rejection,
-    Verdict,
+    ClusterEvent, Cycle, NodeFilter, NodeScorer, NodeSlot, NodeView, Plugin, PreFilter, PreScore, Reason,
+    Rejection, Verdict,
 };
 
 /// NetworkDelay, and in addition only nodes of the anchor's own cluster are admitted. For comparison alone:
@@ -65,10 +65,6 @@ impl Plugin for ClusteredDelay {
         self.exact.pre_score(cycle, feasible)
     }
 
-    fn reserve(&self, cycle: Cycle<'_>, node: NodeView<'_>) -> Vec<(&'static str, String)> {
-        self.exact.reserve(cycle, node)
-    }
-
     fn cured_by(&self, pod: &Pod, event: &ClusterEvent<'_>) -> bool {
         self.exact.cured_by(pod, event)
     }
@@ -109,5 +105,13 @@ impl NodeFilter for InClusters<'_> {
             }
         }
         Verdict::Fits
+    }
+
+    fn scorer(&self) -> Option<&dyn NodeScorer> {
+        self.exact.scorer()
+    }
+
+    fn reserve(&self, node: NodeView<'_>) -> Vec<(&'static str, String)> {
+        self.exact.reserve(node)
     }
 }

@@ -143,7 +143,7 @@ fn a_refused_binding_gives_the_room_back_and_is_tried_again_after_backoff() {
     bench.bind_somewhere(&web);
     bench.bind(&web, BindOutcome::Refused("forbidden".to_owned()));
     bench.expect(&["web: forbidden"]);
-    assert!(bench.state.snapshot.nodes.iter().all(|node| node.usage.pods == 0));
+    assert!(bench.state.snapshot.nodes.iter().all(|node| node.usage.pods.is_empty()));
     bench.wait(1);
     assert!(bench.actions()[0].starts_with("bind web"));
 }
@@ -178,7 +178,7 @@ fn a_pod_deleted_while_it_is_bound_leaves_nothing_behind() {
     bench.gone(&web);
     bench.bind(&web, BindOutcome::Gone);
     bench.expect(&[]);
-    assert!(bench.state.snapshot.nodes.iter().all(|node| node.usage.pods == 0));
+    assert!(bench.state.snapshot.nodes.iter().all(|node| node.usage.pods.is_empty()));
     // A late word of it changes nothing.
     bench.put(&web);
     bench.expect(&[]);
@@ -197,7 +197,7 @@ fn a_new_pod_of_the_same_name_is_another_pod() {
     bench.expect(&["read web"]);
     bench.read(&old, ReadOutcome::Found(Box::new(new.clone())));
     bench.expect(&[]);
-    let pods: i64 = bench.state.snapshot.nodes.iter().map(|node| node.usage.pods).sum();
+    let pods: usize = bench.state.snapshot.nodes.iter().map(|node| node.usage.pods.len()).sum();
     assert_eq!(pods, 1);
 }
 
@@ -210,7 +210,7 @@ fn what_a_new_list_does_not_have_is_gone() {
     bench.actions();
     bench.apply(Event::Pods(Change::Reset(Vec::new())));
     assert_eq!(bench.state.queue.len(), QueueLen::default());
-    assert!(bench.state.snapshot.nodes.iter().all(|node| node.usage.pods == 0));
+    assert!(bench.state.snapshot.nodes.iter().all(|node| node.usage.pods.is_empty()));
     bench.apply(Event::Nodes(Change::Reset(vec![node("b")])));
     assert_eq!(bench.state.snapshot.nodes.len(), 1);
 }

@@ -41,6 +41,7 @@ struct Radius<'a>(Vec<Bound<'a>>);
 
 /// The nodes within all constraints of a pod, worked out once so that each node costs one look.
 struct Ball<'a> {
+    cycle: Cycle<'a>,
     radius: Radius<'a>,
     /// By constraint and then by slot, the delay that counts.
     delays: Vec<Cow<'a, [Option<Delay>]>>,
@@ -61,7 +62,7 @@ impl Plugin for NetworkDelay {
 
     fn pre_filter<'a>(&'a self, cycle: Cycle<'a>) -> PreFilter<'a> {
         match Radius::of(cycle) {
-            Ok(radius) => PreFilter::Check(Box::new(Ball::new(radius, cycle.snapshot.nodes.num_slots()))),
+            Ok(radius) => PreFilter::Check(Box::new(Ball::new(radius, cycle))),
             Err(NoRadius::Rejected(rejection)) => PreFilter::Reject(rejection),
             Err(NoRadius::AwaitDelays(nodes)) => PreFilter::AwaitDelays(nodes),
             Err(NoRadius::Unconstrained) => PreFilter::Skip,
@@ -70,15 +71,8 @@ impl Plugin for NetworkDelay {
 
     fn pre_score<'a>(&'a self, cycle: Cycle<'a>, _feasible: &[NodeSlot]) -> PreScore<'a> {
         match Radius::of(cycle) {
-            Ok(radius) => PreScore::Score(Box::new(radius)),
+            Ok(radius) => PreScore::Score(Box::new(Ball::new(radius, cycle))),
             Err(_) => PreScore::Skip,
-        }
-    }
-
-    fn reserve(&self, cycle: Cycle<'_>, node: NodeView<'_>) -> Vec<(&'static str, String)> {
-        match Radius::of(cycle) {
-            Ok(radius) => vec![(DECISION_ANNOTATION, radius.describe(cycle, node.slot))],
-            Err(_) => Vec::new(),
         }
     }
 
@@ -144,21 +138,26 @@ impl<'a> Radius<'a> {
 // === impl Ball ===
 
 impl<'a> Ball<'a> {
-    fn new(radius: Radius<'a>, num_slots: usize) -> Self {
+    fn new(radius: Radius<'a>, cycle: Cycle<'a>) -> Self {
+        let num_slots = cycle.snapshot.nodes.num_slots();
         let delays = radius.0.iter().map(|bound| bound.delays(num_slots)).collect();
-        Self { radius, delays }
+        Self { cycle, radius, delays }
+    }
+
+    /// Each constraint that the pod's anchors set, with the delay of the node in `slot` where it is known.
+    fn measured(&self, slot: NodeSlot) -> impl Iterator<Item = (&Bound<'a>, Option<Delay>)> {
+        let bounds = self.radius.0.iter().zip(&self.delays).filter(|(bound, _)| !bound.rows.is_empty());
+        bounds.map(move |(bound, delays)| {
+            let own = bound.is_own_node(slot).then_some(Delay::ZERO);
+            (bound, own.or_else(|| delays.get(slot.idx()).copied().flatten()))
+        })
     }
 
     /// The constraint that the node does not meet, and whether its delay is known.
     fn broken(&self, slot: NodeSlot) -> Option<(&Bound<'a>, bool)> {
-        self.radius.0.iter().zip(&self.delays).find_map(|(bound, delays)| {
-            if bound.is_own_node(slot) || bound.rows.is_empty() {
-                return None;
-            }
-            match delays.get(slot.idx()).copied().flatten() {
-                Some(delay) => (delay > bound.constraint.bound).then_some((bound, true)),
-                None => Some((bound, false)),
-            }
+        self.measured(slot).find_map(|(bound, delay)| match delay {
+            Some(delay) => (delay > bound.constraint.bound).then_some((bound, true)),
+            None => Some((bound, false)),
         })
     }
 }
@@ -175,11 +174,20 @@ impl NodeFilter for Ball<'_> {
     fn admits(&self, node: NodeView<'_>) -> bool {
         self.broken(node.slot).is_none()
     }
+
+    fn scorer(&self) -> Option<&dyn NodeScorer> {
+        Some(self)
+    }
+
+    fn reserve(&self, node: NodeView<'_>) -> Vec<(&'static str, String)> {
+        vec![(DECISION_ANNOTATION, self.radius.describe(self.cycle, node.slot))]
+    }
 }
 
-impl NodeScorer for Radius<'_> {
+impl NodeScorer for Ball<'_> {
     fn score(&self, node: NodeView<'_>) -> i64 {
-        self.0.iter().map(|bound| bound.score(node.slot)).min().unwrap_or(0)
+        let scores = self.measured(node.slot).map(|(bound, delay)| delay.map_or(0, |it| bound.score(it)));
+        scores.min().unwrap_or(0)
     }
 }
 
@@ -273,9 +281,8 @@ impl<'a> Bound<'a> {
         }
     }
 
-    fn score(&self, slot: NodeSlot) -> i64 {
+    fn score(&self, delay: Delay) -> i64 {
         let bound = i64::from(self.constraint.bound.as_micros()).max(1);
-        let Some((_, delay)) = self.measured(slot) else { return 0 };
         let delay = i64::from(delay.as_micros());
         let comfortable = (bound * COMFORTABLE_TENTHS / 10).max(1);
         if delay <= comfortable {

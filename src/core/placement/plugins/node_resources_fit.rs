@@ -57,7 +57,7 @@ fn fits(requests: &Resources, node: &Node, usage: &Usage) -> bool {
     let (capacity, used) = (&node.allocatable, &usage.requested);
     let storage = requests.ephemeral_storage.0;
     // All four are computed, which is quicker than to branch after each.
-    let short = (usage.pods >= node.allowed_pods)
+    let short = (usage.num_pods() >= node.allowed_pods)
         | is_short(requests.cpu.0, capacity.cpu.0, used.cpu.0)
         | is_short(requests.memory.0, capacity.memory.0, used.memory.0)
         | is_short(storage, capacity.ephemeral_storage.0, used.ephemeral_storage.0);
@@ -137,7 +137,7 @@ impl<'a> Requests<'a> {
         let (capacity, used) = (&node.node.allocatable, &node.usage.requested);
         let Resources { cpu, memory, ephemeral_storage: storage, scalars } = self.requests;
         let mut short = Short { resolvable: Resolvable::ByPreemption, reason: None, more: Vec::new() };
-        if node.usage.pods >= node.node.allowed_pods {
+        if node.usage.num_pods() >= node.node.allowed_pods {
             short.add(&TOO_MANY_PODS);
         }
         short.check(&INSUFFICIENT_CPU, cpu.0, capacity.cpu.0, used.cpu.0);
