@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --bench decision` prints percentiles over many decisions, and then divan's statistics.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use divan::Bencher;
@@ -120,7 +121,7 @@ impl Case {
             snapshot.nodes.put(node(idx));
             let slot = snapshot.nodes.slot_of(&name(idx));
             for other in 0..idx % 7 {
-                let pod = Self { ask: Ask::Plain, ..self }.pod(other);
+                let pod = Arc::new(Self { ask: Ask::Plain, ..self }.pod(other));
                 if let Some(usage) = snapshot.nodes.usage_mut(slot) {
                     usage.add(&pod);
                 }
