@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! client   the connection
-//! watch    pods and nodes, decoded slimly, as events for the core
+//! watch    pods, nodes and what else they are judged by, decoded slimly, as events for the core
 //! act      what the core wants done: bindings, conditions, events
 //! ```
 

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::Debug;
 
-use edge_core::model::{Node, Pod, PodUid};
+use edge_core::model::{Labels, Namespace, Node, Pod, PodUid};
 use edge_core::state::{Change, Event};
-use edge_core::wire::{Identity, Interner, NodeObject, PodObject, WireError};
+use edge_core::wire::{Identity, Interner, NamespaceObject, NodeObject, PodObject, WireError};
 use k8s_openapi::api::core::v1;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -23,6 +23,10 @@ pub(super) trait Kind: Clone + Debug + Send + Sync + 'static {
 
     /// What it is called in the log.
     const NAME: &'static str;
+
+    /// What the scheduler does without if it may not watch the kind, which then counts as empty; none if it
+    /// does nothing without it.
+    const WITHOUT: Option<&'static str>;
 
     /// Which object it is.
     fn identity(object: &Self::Object) -> Identity;
@@ -44,6 +48,10 @@ pub(super) enum Pods {}
 /// Nodes.
 #[derive(Clone, Debug)]
 pub(super) enum Nodes {}
+
+/// Namespaces.
+#[derive(Clone, Debug)]
+pub(super) enum Namespaces {}
 
 /// An object as it came in. One that can't be decoded is a value like any other, so that it can be skipped
 /// where an error would end the watch or fail the whole list.
@@ -143,6 +151,7 @@ impl Kind for Pods {
     type Model = Pod;
 
     const NAME: &'static str = "pod";
+    const WITHOUT: Option<&'static str> = None;
 
     fn identity(object: &PodObject) -> Identity {
         object.identity()
@@ -170,6 +179,7 @@ impl Kind for Nodes {
     type Model = Node;
 
     const NAME: &'static str = "node";
+    const WITHOUT: Option<&'static str> = None;
 
     fn identity(object: &NodeObject) -> Identity {
         object.identity()
@@ -185,5 +195,32 @@ impl Kind for Nodes {
 
     fn event(change: Change<Node>) -> Event {
         Event::Nodes(change)
+    }
+}
+
+// === impl Namespaces ===
+
+impl Kind for Namespaces {
+    type Api = v1::Namespace;
+    type Object = NamespaceObject;
+    type Model = Namespace;
+
+    const NAME: &'static str = "namespace";
+    const WITHOUT: Option<&'static str> = Some("namespaceSelector of pod affinity");
+
+    fn identity(object: &NamespaceObject) -> Identity {
+        object.identity()
+    }
+
+    fn read(object: NamespaceObject, interner: &mut Interner) -> Result<Namespace, WireError> {
+        object.into_namespace(interner)
+    }
+
+    fn bare(identity: &Identity) -> Namespace {
+        Namespace { name: identity.name.as_str().into(), labels: Labels::default() }
+    }
+
+    fn event(change: Change<Namespace>) -> Event {
+        Event::Namespaces(change)
     }
 }

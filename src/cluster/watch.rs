@@ -16,7 +16,7 @@ use kube::runtime::watcher::{self, InitialListStrategy, watcher};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use super::object::{Kind, Nodes, Pods, Received, Undecodable};
+use super::object::{Kind, Namespaces, Nodes, Pods, Received, Undecodable};
 
 /// How many objects a page of a list has, where the server can't stream it: it bounds how much undecoded
 /// text is held at once.
@@ -27,6 +27,8 @@ const WATCH_SECONDS: u32 = 60;
 /// The first pause after a failure; each further one is twice as long, up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// How long a watch rests that is forbidden: permissions are seldom granted while one waits.
+const FORBIDDEN_PAUSE: Duration = Duration::from_mins(1);
 
 /// The watches of everything the core knows of. Each is a future to be spawned that ends only when nobody
 /// takes events any more, with the name of what was watched. When `events` is full a watch waits, and with
@@ -36,6 +38,7 @@ pub fn all(client: &kube::Client, events: &mpsc::Sender<Event>) -> Vec<BoxFuture
     vec![
         follow(client.clone(), events.clone(), Reader::<Pods>::new(&interner)).boxed(),
         follow(client.clone(), events.clone(), Reader::<Nodes>::new(&interner)).boxed(),
+        follow(client.clone(), events.clone(), Reader::<Namespaces>::new(&interner)).boxed(),
     ]
 }
 
@@ -47,6 +50,10 @@ struct Reader<K: Kind> {
     /// Objects that can't be read, so that each is logged once.
     skipped: HashSet<String>,
     skipped_in_all: u64,
+    /// Whether the core has been told what there is.
+    told: bool,
+    /// Whether it was logged that the watch is forbidden.
+    forbidden: bool,
 }
 
 /// A pause that grows from failure to failure.
@@ -82,7 +89,19 @@ async fn follow<K: Kind>(
                     strategy = InitialListStrategy::ListWatch;
                     break;
                 }
-                Err(error) => pause.wait(K::NAME, &error).await,
+                Err(error) => {
+                    let without = if is_forbidden(&error) { K::WITHOUT } else { None };
+                    let Some(without) = without else {
+                        pause.wait(K::NAME, &error).await;
+                        continue;
+                    };
+                    if let Some(change) = reader.do_without(without, &error)
+                        && events.send(K::event(change)).await.is_err()
+                    {
+                        return K::NAME;
+                    }
+                    tokio::time::sleep(FORBIDDEN_PAUSE).await;
+                }
             }
         }
     }
@@ -100,6 +119,19 @@ fn refuses_streaming(error: &watcher::Error) -> bool {
     }
 }
 
+/// Whether the server doesn't let us watch the kind.
+fn is_forbidden(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 403,
+        watcher::Error::WatchError(status) => status.code == 403,
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => false,
+    }
+}
+
 // === impl Reader ===
 
 impl<K: Kind> Reader<K> {
@@ -109,6 +141,8 @@ impl<K: Kind> Reader<K> {
             listed: Vec::new(),
             skipped: HashSet::new(),
             skipped_in_all: 0,
+            told: false,
+            forbidden: false,
         }
     }
 
@@ -127,6 +161,7 @@ impl<K: Kind> Reader<K> {
             }
             watcher::Event::InitDone => {
                 info!(kind = K::NAME, count = self.listed.len(), "listed");
+                (self.told, self.forbidden) = (true, false);
                 Some(Change::Reset(std::mem::take(&mut self.listed)))
             }
             watcher::Event::Apply(object) => self.decode(object).map(|object| Change::Put(Box::new(object))),
@@ -138,6 +173,19 @@ impl<K: Kind> Reader<K> {
                 Some(Change::Gone(Box::new(object)))
             }
         }
+    }
+
+    /// What the core is to be told of a kind that may not be watched: that there is none, so that it does not
+    /// wait for ever; nothing if it knows of some, from before the permission was taken away.
+    fn do_without(&mut self, without: &str, error: &watcher::Error) -> Option<Change<K::Model>> {
+        if self.forbidden {
+            debug!(kind = K::NAME, %error, "still forbidden");
+        } else {
+            warn!(kind = K::NAME, %without, %error, "may not be watched; doing without");
+        }
+        self.forbidden = true;
+        let first = !std::mem::replace(&mut self.told, true);
+        first.then(|| Change::Reset(Vec::new()))
     }
 
     fn decode(&mut self, object: Received<K>) -> Option<K::Model> {

@@ -1,8 +1,9 @@
 //! Watches: whatever goes wrong, what they say converges to what is.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use edge_core::state::{Change, Event};
+use edge_core::state::{Change, Event, Watched};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -58,6 +59,10 @@ fn show(event: &Event) -> String {
         }
         Event::Pods(Change::Put(pod)) => format!("put {}", pod.key.name),
         Event::Pods(Change::Gone(pod)) => format!("gone {} {}", pod.key.name, pod.uid),
+        Event::Namespaces(Change::Reset(namespaces)) => {
+            let names: Vec<&str> = namespaces.iter().map(|namespace| &*namespace.name).collect();
+            format!("namespaces {}", names.join(" ")).trim_end().to_owned()
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -68,13 +73,22 @@ async fn check(
     script: impl Fn(&Asked, usize) -> Answer + Send + Sync + 'static,
     expected: &[&str],
 ) -> Vec<String> {
-    let is_node = |asked: &Asked| asked.line.contains("/nodes");
-    let count = std::sync::atomic::AtomicUsize::new(0);
+    check_kind("pods", script, expected).await
+}
+
+/// The same of another kind. Of all others the server says nothing.
+async fn check_kind(
+    kind: &'static str,
+    script: impl Fn(&Asked, usize) -> Answer + Send + Sync + 'static,
+    expected: &[&str],
+) -> Vec<String> {
+    let is_other = move |asked: &Asked| !asked.line.contains(&format!("/{kind}?"));
+    let count = AtomicUsize::new(0);
     let (server, client) = Server::start(move |asked, _| {
-        if is_node(asked) {
+        if is_other(asked) {
             return Answer::Hang;
         }
-        script(asked, count.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+        script(asked, count.fetch_add(1, Ordering::Relaxed))
     });
     let (events, mut received) = mpsc::channel(4);
     let watches: Vec<_> = watch::all(&client, &events).into_iter().map(tokio::spawn).collect();
@@ -87,7 +101,7 @@ async fn check(
         assert!(!watch.is_finished());
         watch.abort();
     }
-    server.asked().into_iter().filter(|asked| !is_node(asked)).map(|asked| asked.line).collect()
+    server.asked().into_iter().filter(|asked| !is_other(asked)).map(|asked| asked.line).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -209,5 +223,42 @@ async fn a_watch_ends_when_nobody_listens() {
     for watch in watch::all(&client, &events) {
         names.push(watch.await);
     }
-    assert_eq!(names, ["pod", "node"]);
+    assert_eq!(names, ["pod", "node", "namespace"]);
+    assert_eq!(names.len(), Watched::ALL.len());
+}
+
+/// What the server answers to a request that the scheduler has no permission for.
+fn forbidden(_: &Asked, _: usize) -> Answer {
+    failure(403, "namespaces is forbidden")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_may_not_be_watched_counts_as_empty() {
+    let lines = check_kind("namespaces", forbidden, &["namespaces"]).await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    // Without pods and nodes there is nothing to be done, so these are waited for.
+    check_kind("pods", forbidden, &[]).await;
+    check_kind("nodes", forbidden, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_may_be_watched_later_is_listed_then() {
+    let namespace = json!({"kind": "Namespace", "metadata": {"name": "shop", "resourceVersion": "1"}});
+    let count = AtomicUsize::new(0);
+    let (_server, client) = Server::start(move |asked, _| {
+        if !asked.line.contains("/namespaces?") {
+            return Answer::Hang;
+        }
+        match count.fetch_add(1, Ordering::Relaxed) {
+            0 => forbidden(asked, 0),
+            1 => stream(&[said("ADDED", &namespace), end_of_list(5)]),
+            _ => Answer::Hang,
+        }
+    });
+    let (events, mut received) = mpsc::channel(4);
+    let watches: Vec<_> = watch::all(&client, &events).into_iter().map(tokio::spawn).collect();
+    for expected in ["namespaces", "namespaces shop"] {
+        assert_eq!(show(&received.recv().await.unwrap()), expected);
+    }
+    watches.iter().for_each(tokio::task::JoinHandle::abort);
 }

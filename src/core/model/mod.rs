@@ -3,6 +3,7 @@
 mod affinity;
 mod label;
 mod name;
+mod namespace;
 mod node;
 mod pod;
 mod quantity;
@@ -14,6 +15,7 @@ mod unit;
 pub use affinity::{NodeAffinity, NodeSelector, NodeSelectorTerm, PreferredTerm, Requirement, RequirementOp};
 pub use label::{Labels, is_label_value};
 pub use name::{Name, NodeName, PodKey, PodUid, ResourceName};
+pub use namespace::Namespace;
 pub use node::{Image, Node};
 pub use pod::{HostPort, Owner, Phase, Pod, PodImages, Protocol, Version};
 pub use quantity::{Quantity, QuantityError};

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{NodeSlot, NodeView, Snapshot};
-use crate::model::{Node, NodeName, Pod};
+use crate::model::{Labels, Name, Node, NodeName, Pod};
 
 /// The highest score of a plugin for a node before its weight is applied; the lowest is 0.
 pub const MAX_NODE_SCORE: i64 = 100;
@@ -158,6 +158,15 @@ pub enum ClusterEvent<'a> {
     PodFreed(&'a Pod),
     /// Delays from this node changed.
     DelaysChanged(&'a NodeName),
+    /// The labels of a namespace changed.
+    NamespaceChanged {
+        /// Its name.
+        name: &'a Name,
+        /// As they were; none if it was not there.
+        old: Option<&'a Labels>,
+        /// As they are; none if it is gone.
+        new: Option<&'a Labels>,
+    },
 }
 
 /// A scheduler plugin: one file in `plugins/` and one line in its registry.
@@ -184,7 +193,8 @@ pub trait Plugin: Send + Sync {
     }
 
     /// Queueing hint: whether `event` may cure a rejection of `pod` by this plugin. An unrelated event
-    /// must wake nobody; a related one must never be missed.
+    /// must wake nobody; a related one must never be missed. Of the kinds of events a plugin names those that
+    /// can help and passes over the rest, so that a new kind concerns those alone that look at it.
     fn cured_by(&self, _pod: &Pod, _event: &ClusterEvent<'_>) -> bool {
         false
     }

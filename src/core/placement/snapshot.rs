@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::label_index::LabelIndex;
 use super::{ImageState, Images, Workloads};
 use crate::delay::DelayTable;
-use crate::model::{HostPort, Image, Node, NodeName, NonZeroRequest, Pod, Resources};
+use crate::model::{HostPort, Image, Labels, Name, Node, NodeName, NonZeroRequest, Pod, Resources};
 
 /// A place in the table of nodes. A name keeps its slot when its node goes, so that whatever is
 /// known of it (its pods, its delays) is there when the node comes back.
@@ -63,6 +63,8 @@ struct Entry {
 pub struct Snapshot {
     /// The nodes.
     pub nodes: Nodes,
+    /// The labels of the namespaces, by name.
+    pub namespaces: HashMap<Name, Labels>,
     /// Where workloads run, for anchors.
     pub workloads: Workloads,
     /// Delays from the nodes that anchors are on.

@@ -25,7 +25,7 @@ impl Run {
             max_in_flight: self.faults.shape.max_in_flight,
             max_unschedulable: self.faults.shape.max_unschedulable,
             delay_sweep: self.faults.shape.delay_sweep,
-            ..Config::new(profiles)
+            ..Config::new(profiles).of_pods_and_nodes()
         };
         let defect = match self.planted {
             Some(Planted::InState(defect)) => Some(defect),

@@ -65,6 +65,8 @@ impl View {
         match event {
             Event::Pods(change) => self.told_of_pods(change),
             Event::Nodes(change) => self.told_of_nodes(change),
+            // Nothing else is watched here.
+            Event::Namespaces(_) => (),
             Event::Delays(rows) => rows.iter().for_each(|row| self.told_of_delays(row)),
             Event::Bind(pod, outcome) => self.told_of_binding(pod, outcome),
             Event::Read(pod, outcome) => self.told_of_reading(pod, outcome),

@@ -170,7 +170,7 @@ impl RadiusRule {
 
 impl<'a> Run<'a> {
     fn new(scenario: &'a Scenario, rule: &RadiusRule) -> Self {
-        let mut state = State::new(Config::new(rule.profiles()));
+        let mut state = State::new(Config::new(rule.profiles()).of_pods_and_nodes());
         state.apply(Event::Nodes(Change::Reset(scenario.nodes.clone())), Time::ZERO);
         let placed = scenario.pods.iter().filter(|pod| pod.node.is_some());
         state.apply(Event::Pods(Change::Reset(placed.cloned().collect())), Time::ZERO);

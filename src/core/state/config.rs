@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use super::{Watched, WatchedSet};
 use crate::placement::Profile;
 
 /// What [`super::State`] needs to know.
 pub struct Config {
     /// The profiles; pods that name none of them belong to other schedulers.
     pub profiles: Vec<Profile>,
+    /// The kinds of objects that are told. Nothing is decided before everything there is of each was told
+    /// once; one that may not be watched is told to be empty.
+    pub watched: WatchedSet,
     /// Waiting after failures.
     pub backoff: Backoff,
     /// After this long a waiting pod is tried again even if nothing happened that could cure it: a
@@ -35,11 +39,18 @@ impl Config {
     pub fn new(profiles: Vec<Profile>) -> Self {
         Self {
             profiles,
+            watched: WatchedSet::all(),
             backoff: Backoff::default(),
             max_unschedulable: Duration::from_mins(5),
             max_in_flight: 100,
             delay_sweep: Duration::from_mins(5),
         }
+    }
+
+    /// The same for a cluster of which nothing but pods and nodes will be told.
+    #[must_use]
+    pub fn of_pods_and_nodes(self) -> Self {
+        Self { watched: [Watched::Pods, Watched::Nodes].into_iter().collect(), ..self }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What comes in.
 
 use crate::delay::DelayRow;
-use crate::model::{Node, Pod, PodKey, PodUid};
+use crate::model::{Namespace, Node, Pod, PodKey, PodUid};
 
 /// Something that happened outside.
 #[derive(Clone, Debug)]
@@ -10,6 +10,8 @@ pub enum Event {
     Pods(Change<Pod>),
     /// The watch of nodes said something.
     Nodes(Change<Node>),
+    /// The watch of namespaces said something.
+    Namespaces(Change<Namespace>),
     /// Delays that were asked for, or that changed. Each row replaces what was known from its node.
     Delays(Vec<DelayRow>),
     /// A binding came to an end.

@@ -10,11 +10,13 @@ mod config;
 mod defect;
 mod event;
 mod flight;
+mod objects;
 mod queue;
 #[cfg(test)]
 mod tests;
 mod tombstone;
 mod watch;
+mod watched;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -25,6 +27,7 @@ pub use config::{Backoff, Config};
 pub(crate) use defect::Defect;
 pub use event::{BindOutcome, Change, Event, PodRef, ReadOutcome};
 pub use queue::{Queue, QueueLen, Queued};
+pub use watched::{Watched, WatchedSet};
 
 use crate::delay::{AnchorNodes, DelayConstraints, DelayRow, resolve};
 use crate::model::{Name, NodeName, Pod, Time};
@@ -47,18 +50,12 @@ pub struct State {
     flights: Flights,
     actions: VecDeque<Action>,
     tombstones: Tombstones,
-    synced: Synced,
+    /// The kinds of which everything there is was told once.
+    listed: WatchedSet,
     next_flush: Time,
     next_sweep: Time,
     #[cfg(test)]
     defect: Option<Defect>,
-}
-
-/// Which watches have delivered everything there is once. Nothing is decided before both have.
-#[derive(Clone, Copy, Debug, Default)]
-struct Synced {
-    pods: bool,
-    nodes: bool,
 }
 
 // === impl State ===
@@ -77,7 +74,7 @@ impl State {
             flights: Flights::default(),
             actions: VecDeque::new(),
             tombstones: Tombstones::default(),
-            synced: Synced::default(),
+            listed: WatchedSet::default(),
             next_flush: Time::ZERO,
             next_sweep: Time::ZERO,
             #[cfg(test)]
@@ -90,6 +87,7 @@ impl State {
         match event {
             Event::Pods(change) => self.apply_pods(change, now),
             Event::Nodes(change) => self.apply_nodes(change, now),
+            Event::Namespaces(change) => self.apply_namespaces(change, now),
             Event::Delays(rows) => self.apply_delays(&rows, now),
             Event::Bind(pod, outcome) => self.apply_bind(&pod, outcome, now),
             Event::Read(pod, outcome) => self.apply_read(&pod, outcome, now),
@@ -144,9 +142,9 @@ impl State {
         self.config.profiles.get(*self.profile_by_name.get(scheduler_name)?)
     }
 
-    /// Whether both watches have told everything there is.
+    /// Whether everything there is was told, of each kind that decisions depend on.
     fn is_synced(&self) -> bool {
-        self.synced.pods && self.synced.nodes
+        self.listed.contains_all(self.config.watched)
     }
 
     /// Whether one more binding may be sent.

@@ -30,7 +30,8 @@ fn bound(pod: &Pod, node: &str) -> Pod {
 impl Bench {
     fn new() -> Self {
         let profile = Profile::known("edge-scheduler").unwrap();
-        let mut bench = Self { state: State::new(Config::new(vec![profile])), now: Time::ZERO };
+        let config = Config::new(vec![profile]).of_pods_and_nodes();
+        let mut bench = Self { state: State::new(config), now: Time::ZERO };
         bench.apply(Event::Nodes(Change::Reset(vec![node("a"), node("b")])));
         bench.apply(Event::Pods(Change::Reset(Vec::new())));
         bench
@@ -91,11 +92,19 @@ impl Bench {
 }
 
 #[test]
-fn nothing_is_decided_before_both_watches_have_delivered() {
+fn nothing_is_decided_before_all_watches_have_delivered() {
+    let lists = [
+        Event::Pods(Change::Reset(vec![pod("web", 1)])),
+        Event::Nodes(Change::Reset(vec![node("a")])),
+        Event::Namespaces(Change::Reset(Vec::new())),
+    ];
+    assert_eq!(lists.len(), Watched::ALL.len());
     let mut state = State::new(Config::new(vec![Profile::known("edge-scheduler").unwrap()]));
-    state.apply(Event::Pods(Change::Reset(vec![pod("web", 1)])), Time::ZERO);
-    assert_eq!(state.next(Time::ZERO), None);
-    state.apply(Event::Nodes(Change::Reset(vec![node("a")])), Time::ZERO);
+    for list in lists {
+        assert_eq!(state.next(Time::ZERO), None);
+        assert_eq!(state.wake_at(), Time::NEVER);
+        state.apply(list, Time::ZERO);
+    }
     assert!(matches!(state.next(Time::ZERO), Some(Action::Bind(_))));
 }
 

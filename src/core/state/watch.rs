@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Change, Defect, Placed, Queued, State};
+use super::{Change, Defect, Placed, Queued, State, Watched};
 use crate::model::{Node, NodeName, Pod, PodKey, PodUid, Time, Version};
 use crate::placement::ClusterEvent;
 
@@ -20,7 +20,7 @@ impl State {
                 for pod in pods {
                     self.put_pod(pod, now);
                 }
-                self.synced.pods = true;
+                self.listed.insert(Watched::Pods);
             }
             Change::Put(pod) => self.put_pod(*pod, now),
             Change::Gone(pod) => self.pod_gone(&pod, now),
@@ -40,7 +40,7 @@ impl State {
                 for node in &nodes {
                     self.put_node(node, now);
                 }
-                self.synced.nodes = true;
+                self.listed.insert(Watched::Nodes);
             }
             Change::Put(node) => self.put_node(&node, now),
             Change::Gone(node) => {

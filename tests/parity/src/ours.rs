@@ -27,7 +27,7 @@ pub(crate) fn judge(setup: &Setup, written: &Written, pod: &Value) -> Result<Jud
     let pods: Vec<Pod> = pods.collect::<Result<_, _>>()?;
     let judged = read_pod(pod, &mut interner)?;
 
-    let mut state = State::new(Config::new(vec![setup.profile()]));
+    let mut state = State::new(Config::new(vec![setup.profile()]).of_pods_and_nodes());
     state.apply(Event::Nodes(Change::Reset(nodes)), Time::ZERO);
     state.apply(Event::Pods(Change::Reset(pods)), Time::ZERO);
     let to_be_tried = state.queue().len().active > 0;

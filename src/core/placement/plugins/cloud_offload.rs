@@ -105,10 +105,7 @@ impl Plugin for CloudOffload {
             ClusterEvent::NodeUpdated { old, new } => {
                 (self.is_cloud(old) || self.is_cloud(new)) && old.labels != new.labels
             }
-            ClusterEvent::PodPlaced(_)
-            | ClusterEvent::PodUpdated { .. }
-            | ClusterEvent::PodFreed(_)
-            | ClusterEvent::DelaysChanged(_) => false,
+            _ => false,
         }
     }
 }

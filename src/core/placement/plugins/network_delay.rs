@@ -83,7 +83,7 @@ impl Plugin for NetworkDelay {
             }
             ClusterEvent::PodPlaced(other) | ClusterEvent::PodFreed(other) => names(pod, other),
             ClusterEvent::PodUpdated { old, new } => names(pod, old) || names(pod, new),
-            ClusterEvent::NodeUpdated { .. } => false,
+            _ => false,
         }
     }
 }

@@ -104,11 +104,7 @@ impl Plugin for NodeAffinity {
             ClusterEvent::NodeUpdated { old, new } => {
                 old.labels != new.labels && self.admits(pod, new) && !self.admits(pod, old)
             }
-            ClusterEvent::NodeRemoved(_)
-            | ClusterEvent::PodPlaced(_)
-            | ClusterEvent::PodUpdated { .. }
-            | ClusterEvent::PodFreed(_)
-            | ClusterEvent::DelaysChanged(_) => false,
+            _ => false,
         }
     }
 }

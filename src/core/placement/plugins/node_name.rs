@@ -28,12 +28,7 @@ impl Plugin for NodeName {
     fn cured_by(&self, pod: &model::Pod, event: &ClusterEvent<'_>) -> bool {
         match event {
             ClusterEvent::NodeAdded(node) => pod.node.as_ref().is_none_or(|name| *name == node.name),
-            ClusterEvent::NodeUpdated { .. }
-            | ClusterEvent::NodeRemoved(_)
-            | ClusterEvent::PodPlaced(_)
-            | ClusterEvent::PodUpdated { .. }
-            | ClusterEvent::PodFreed(_)
-            | ClusterEvent::DelaysChanged(_) => false,
+            _ => false,
         }
     }
 }

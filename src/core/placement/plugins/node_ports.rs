@@ -42,11 +42,7 @@ impl Plugin for NodePorts {
             ClusterEvent::NodeAdded(_) => true,
             ClusterEvent::PodFreed(other) => any_conflict(&pod.ports, &other.ports),
             // A pod's ports never change.
-            ClusterEvent::PodUpdated { .. }
-            | ClusterEvent::NodeUpdated { .. }
-            | ClusterEvent::NodeRemoved(_)
-            | ClusterEvent::PodPlaced(_)
-            | ClusterEvent::DelaysChanged(_) => false,
+            _ => false,
         }
     }
 }

@@ -114,9 +114,7 @@ impl Plugin for NodeResourcesFit {
             // Every pod takes one of the pods that a node may have, so any that goes may help.
             ClusterEvent::PodFreed(_) => true,
             ClusterEvent::PodUpdated { old, new } => exceeds(&old.requests, &new.requests, &pod.requests),
-            ClusterEvent::NodeRemoved(_) | ClusterEvent::PodPlaced(_) | ClusterEvent::DelaysChanged(_) => {
-                false
-            }
+            _ => false,
         }
     }
 }

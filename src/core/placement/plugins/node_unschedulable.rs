@@ -38,11 +38,7 @@ impl Plugin for NodeUnschedulable {
         match event {
             ClusterEvent::NodeAdded(node) => !node.unschedulable,
             ClusterEvent::NodeUpdated { old, new } => old.unschedulable && !new.unschedulable,
-            ClusterEvent::NodeRemoved(_)
-            | ClusterEvent::PodPlaced(_)
-            | ClusterEvent::PodUpdated { .. }
-            | ClusterEvent::PodFreed(_)
-            | ClusterEvent::DelaysChanged(_) => false,
+            _ => false,
         }
     }
 }

@@ -53,11 +53,7 @@ impl Plugin for TaintToleration {
         match event {
             ClusterEvent::NodeAdded(node) => admits(pod, node),
             ClusterEvent::NodeUpdated { old, new } => !admits(pod, old) && admits(pod, new),
-            ClusterEvent::NodeRemoved(_)
-            | ClusterEvent::PodPlaced(_)
-            | ClusterEvent::PodUpdated { .. }
-            | ClusterEvent::PodFreed(_)
-            | ClusterEvent::DelaysChanged(_) => false,
+            _ => false,
         }
     }
 }

@@ -1,0 +1,46 @@
+//! Objects that pods and nodes are judged by, beside themselves.
+
+use std::collections::HashSet;
+
+use super::{Change, State, Watched};
+use crate::model::{Name, Namespace, Time};
+use crate::placement::ClusterEvent;
+
+// === impl State ===
+
+impl State {
+    pub(super) fn apply_namespaces(&mut self, change: Change<Namespace>, now: Time) {
+        match change {
+            Change::Reset(namespaces) => {
+                let listed: HashSet<&Name> = namespaces.iter().map(|namespace| &namespace.name).collect();
+                let known = self.snapshot.namespaces.keys();
+                let unlisted: Vec<Name> = known.filter(|name| !listed.contains(name)).cloned().collect();
+                for name in unlisted {
+                    self.namespace_gone(&name, now);
+                }
+                for namespace in namespaces {
+                    self.put_namespace(namespace, now);
+                }
+                self.listed.insert(Watched::Namespaces);
+            }
+            Change::Put(namespace) => self.put_namespace(*namespace, now),
+            Change::Gone(namespace) => self.namespace_gone(&namespace.name, now),
+        }
+    }
+
+    fn put_namespace(&mut self, namespace: Namespace, now: Time) {
+        let Namespace { name, labels } = namespace;
+        let old = self.snapshot.namespaces.insert(name.clone(), labels.clone());
+        if old.as_ref() != Some(&labels) {
+            let event =
+                ClusterEvent::NamespaceChanged { name: &name, old: old.as_ref(), new: Some(&labels) };
+            self.wake(&event, now);
+        }
+    }
+
+    fn namespace_gone(&mut self, name: &Name, now: Time) {
+        if let Some(old) = self.snapshot.namespaces.remove(name) {
+            self.wake(&ClusterEvent::NamespaceChanged { name, old: Some(&old), new: None }, now);
+        }
+    }
+}
