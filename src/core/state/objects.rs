@@ -32,8 +32,7 @@ impl State {
         let Namespace { name, labels } = namespace;
         let old = self.snapshot.namespaces.insert(name.clone(), labels.clone());
         if old.as_ref() != Some(&labels) {
-            let event =
-                ClusterEvent::NamespaceChanged { name: &name, old: old.as_ref(), new: Some(&labels) };
+            let event = ClusterEvent::NamespaceChanged { name: &name, old: old.as_ref(), new: Some(&labels) };
             self.wake(&event, now);
         }
     }

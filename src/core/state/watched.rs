@@ -64,6 +64,8 @@ mod tests {
             set.insert(*kind);
         }
         assert!(set.contains_all(WatchedSet::all()));
-        assert!(!WatchedSet::from_iter([Watched::Pods]).contains_all(WatchedSet::from_iter([Watched::Nodes])));
+        assert!(
+            !WatchedSet::from_iter([Watched::Pods]).contains_all(WatchedSet::from_iter([Watched::Nodes]))
+        );
     }
 }
