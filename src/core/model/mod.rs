@@ -10,6 +10,7 @@ mod quantity;
 mod resource;
 mod taint;
 mod time;
+mod timestamp;
 mod unit;
 
 pub use affinity::{NodeAffinity, NodeSelector, NodeSelectorTerm, PreferredTerm, Requirement, RequirementOp};
@@ -22,4 +23,5 @@ pub use quantity::{Quantity, QuantityError};
 pub use resource::{NonZeroRequest, Resources};
 pub use taint::{Taint, TaintEffect, Toleration, TolerationOp};
 pub use time::Time;
+pub use timestamp::Timestamp;
 pub use unit::{Bytes, Delay, DelayError, MilliCpu};

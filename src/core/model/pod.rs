@@ -1,6 +1,8 @@
 //! A pod, as far as placing needs it.
 
-use super::{Labels, Name, NodeAffinity, NodeName, NonZeroRequest, PodKey, PodUid, Resources, Toleration};
+use super::{
+    Labels, Name, NodeAffinity, NodeName, NonZeroRequest, PodKey, PodUid, Resources, Timestamp, Toleration,
+};
 
 /// The resource version of a reading of an object. The server's versions are integers that grow
 /// (stated since Kubernetes 1.35), so an older reading that arrives late is told apart and dropped.
@@ -85,12 +87,20 @@ pub struct Pod {
     pub scheduler_name: Name,
     /// Priority; higher goes first.
     pub priority: i32,
+    /// Whether other pods may be taken away for it (`preemptionPolicy` is not `Never`).
+    pub preempts: bool,
     /// Where it is bound, if it is.
     pub node: Option<NodeName>,
+    /// Where it is to go when others have made room (`status.nominatedNodeName`).
+    pub nominated_node: Option<NodeName>,
+    /// When the kubelet took it up; none before that.
+    pub started: Option<Timestamp>,
     /// Phase.
     pub phase: Phase,
     /// Whether its deletion has begun.
     pub terminating: bool,
+    /// Whether its condition says that a scheduler takes it away for a pod of higher priority.
+    pub preempted: bool,
     /// Names of its scheduling gates.
     pub gates: Box<[Name]>,
     /// What it requests in all, overhead included (upstream: `component-helpers/resource.PodRequests`).
@@ -150,9 +160,13 @@ impl Pod {
             owner: None,
             scheduler_name: "edge-scheduler".into(),
             priority: 0,
+            preempts: true,
             node: None,
+            nominated_node: None,
+            started: None,
             phase: Phase::Pending,
             terminating: false,
+            preempted: false,
             gates: Box::default(),
             requests: Resources::default(),
             non_zero: NonZeroRequest::default(),

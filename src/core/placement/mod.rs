@@ -3,9 +3,11 @@
 mod allocation;
 mod cycle;
 mod diagnosis;
+mod filters;
 mod framework;
 mod images;
 mod label_index;
+mod nominations;
 mod normalize;
 pub mod plugins;
 mod profile;
@@ -22,6 +24,7 @@ pub use framework::{
     Rejection, Resolvable, Verdict,
 };
 pub use images::{ImageState, Images};
+pub use nominations::Nominations;
 pub use profile::{Enabled, PluginSet, Profile};
 pub use snapshot::{NodeSlot, NodeView, Nodes, Snapshot, Usage};
 pub use workloads::{Workload, WorkloadRef, Workloads};

@@ -209,12 +209,16 @@ fn is_equivalent(old: &Pod, new: &Pod) -> bool {
         generation: _,
         node: _,
         phase: _,
+        nominated_node: _,
+        started: _,
+        preempted: _,
         terminating,
         labels,
         annotations,
         owner,
         scheduler_name,
         priority,
+        preempts,
         gates,
         requests,
         non_zero,
@@ -232,6 +236,7 @@ fn is_equivalent(old: &Pod, new: &Pod) -> bool {
         && *owner == new.owner
         && *scheduler_name == new.scheduler_name
         && *priority == new.priority
+        && *preempts == new.preempts
         && *gates == new.gates
         && *requests == new.requests
         && *non_zero == new.non_zero

@@ -9,6 +9,7 @@
 
 mod affinity;
 mod amount;
+mod condition;
 mod decode;
 mod error;
 mod intern;
@@ -20,6 +21,7 @@ mod ports;
 mod requests;
 #[cfg(test)]
 mod tests;
+mod timestamp;
 mod toleration;
 mod unsupported;
 

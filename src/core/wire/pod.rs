@@ -7,12 +7,13 @@ use crate::model::{NodeName, Phase, Pod, PodImages, PodKey, PodUid};
 
 use super::affinity::Affinity;
 use super::amount::AmountPairs;
+use super::condition::{self, Condition};
 use super::decode::{Pairs, Presence, or_default};
 use super::error::{Fault, WireError};
 use super::intern::Interner;
 use super::meta::{Identity, Meta};
 use super::ports::ContainerPort;
-use super::requests::{self, ContainerStatus, Requirements, ResizeCondition};
+use super::requests::{self, ContainerStatus, Requirements};
 use super::toleration::TolerationObject;
 use super::unsupported::{self, SpreadConstraint};
 
@@ -34,6 +35,7 @@ pub(super) struct PodSpec {
     node_name: Option<String>,
     scheduler_name: Option<String>,
     priority: Option<i32>,
+    preemption_policy: Option<String>,
     pub(super) host_network: Option<bool>,
     #[serde(deserialize_with = "or_default")]
     scheduling_gates: Vec<SchedulingGate>,
@@ -62,7 +64,9 @@ pub(super) struct PodSpec {
 pub(super) struct PodStatus {
     phase: Option<WirePhase>,
     #[serde(deserialize_with = "or_default")]
-    pub(super) conditions: Vec<ResizeCondition>,
+    pub(super) conditions: Vec<Condition>,
+    nominated_node_name: Option<String>,
+    start_time: Option<String>,
     #[serde(deserialize_with = "or_default")]
     pub(super) container_statuses: Vec<ContainerStatus>,
     #[serde(deserialize_with = "or_default")]
@@ -166,9 +170,14 @@ impl PodObject {
             owner: metadata.controller(interner),
             scheduler_name: interner.intern(or_word(spec.scheduler_name.as_deref(), "default-scheduler")),
             priority: spec.priority.unwrap_or(0),
-            node: self.node_name().map(|node| NodeName::new(interner.intern(node))),
+            preempts: spec.preemption_policy.as_deref() != Some("Never"),
+            node: node_name(spec.node_name.as_deref(), interner),
+            nominated_node: node_name(status.nominated_node_name.as_deref(), interner),
+            // One that can't be read counts as none: it only tells which of two victims is older.
+            started: status.start_time.as_deref().and_then(super::timestamp::read),
             phase: status.phase.map_or(Phase::Pending, Phase::from),
             terminating: metadata.is_terminating(),
+            preempted: condition::is_preempted(&status.conditions),
             gates: spec.scheduling_gates.iter().map(|gate| interner.intern(&gate.name)).collect(),
             requests: usage.requests,
             non_zero: usage.non_zero,
@@ -182,10 +191,10 @@ impl PodObject {
             key,
         })
     }
+}
 
-    fn node_name(&self) -> Option<&str> {
-        self.spec.node_name.as_deref().filter(|node| !node.is_empty())
-    }
+fn node_name(text: Option<&str>, interner: &mut Interner) -> Option<NodeName> {
+    text.filter(|name| !name.is_empty()).map(|name| NodeName::new(interner.intern(name)))
 }
 
 fn or_word<'a>(text: Option<&'a str>, default: &'a str) -> &'a str {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::model::{NonZeroRequest, Resources};
 
 use super::amount::{AmountPairs, Amounts, CPU, MEMORY, is_huge_pages, is_overcommittable, is_pod_level};
+use super::condition::is_resize_refused;
 use super::error::Fault;
 use super::intern::Interner;
 use super::pod::{Container, PodObject};
@@ -35,29 +36,6 @@ pub(super) struct ContainerStatus {
     name: Option<String>,
     resources: Option<Requirements>,
     allocated_resources: AmountPairs,
-}
-
-/// A condition, of which only a refused resize matters.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct ResizeCondition {
-    #[serde(rename = "type")]
-    kind: ConditionKind,
-    #[serde(default)]
-    reason: Option<ResizeReason>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-enum ConditionKind {
-    PodResizePending,
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-enum ResizeReason {
-    Infeasible,
-    #[serde(other)]
-    Other,
 }
 
 /// When a container runs.
@@ -153,7 +131,8 @@ impl<'a> Parts<'a> {
             return Ok(wanted);
         };
         let granted = &pod.status.allocated_resources;
-        let in_force = effective(wanted.clone(), &used.requests, granted, is_resize_refused(pod));
+        let in_force =
+            effective(wanted.clone(), &used.requests, granted, is_resize_refused(&pod.status.conditions));
         let in_force = in_force.map_err(|fault| fault.under(format_args!("status")))?;
         for (name, _) in wanted.clone().iter() {
             wanted.set(name, in_force.get(name).unwrap_or(0));
@@ -250,18 +229,16 @@ fn read_container<'a>(
     let Some((status, used)) = status.and_then(|status| Some((status, status.resources.as_ref()?))) else {
         return Ok((role, wanted));
     };
-    let in_force = effective(wanted, &used.requests, &status.allocated_resources, is_resize_refused(pod));
+    let in_force = effective(
+        wanted,
+        &used.requests,
+        &status.allocated_resources,
+        is_resize_refused(&pod.status.conditions),
+    );
     Ok((role, in_force.map_err(|fault| fault.under(format_args!("status")))?))
 }
 
 fn find_status<'a>(pod: &'a PodObject, container: &Container) -> Option<&'a ContainerStatus> {
     let mut statuses = pod.status.init_container_statuses.iter().chain(&pod.status.container_statuses);
     statuses.find(|status| status.name == container.name)
-}
-
-/// Whether the node can't ever grant the resize that is asked for (upstream: `IsPodResizeInfeasible`).
-fn is_resize_refused(pod: &PodObject) -> bool {
-    let mut conditions = pod.status.conditions.iter();
-    let resize = conditions.find(|condition| condition.kind == ConditionKind::PodResizePending);
-    resize.is_some_and(|resize| resize.reason == Some(ResizeReason::Infeasible))
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::placement::Plugin;
 use crate::placement::testing::{TestNode, TestPod, node, on_name, pod, snapshot};
+use crate::placement::{PreFilter, Rejection, Resolvable, Verdict};
 
 /// A plugin that answers PreFilter in one way.
 struct Answers(&'static str, Answer);

@@ -1,6 +1,6 @@
 //! Pods, field by field.
 
-use crate::model::{HostPort, Labels, Phase, Pod, Protocol, TaintEffect, TolerationOp, Version};
+use crate::model::{HostPort, Labels, Phase, Pod, Protocol, TaintEffect, Timestamp, TolerationOp, Version};
 use crate::wire::{Interner, PodObject};
 
 use super::{read_pod, read_spec};
@@ -27,7 +27,8 @@ const FULL: &str = r#"{
     "containers": [{"name": "app", "image": "registry:5000/web:1.2", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}],
     "volumes": [{"name": "v", "projected": {"sources": []}}, {"name": "i", "image": {"reference": "data"}}]
   },
-  "status": {"phase": "Running", "podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True", "lastProbeTime": null}]}
+  "status": {"phase": "Running", "podIP": "10.0.0.1", "startTime": "2026-01-01T00:00:01Z",
+    "nominatedNodeName": "", "conditions": [{"type": "Ready", "status": "True", "lastProbeTime": null}]}
 }"#;
 
 fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Labels {
@@ -44,6 +45,8 @@ fn a_pod_of_the_api_server_is_read() {
     let owner = pod.owner.unwrap();
     assert_eq!((&*owner.kind, &*owner.name), ("ReplicaSet", "web-7c5"));
     assert_eq!((&*pod.scheduler_name, pod.priority), ("custom-scheduler", 1000));
+    assert_eq!((pod.preempts, pod.started), (false, Some(Timestamp(1_767_225_601))));
+    assert_eq!((pod.nominated_node, pod.preempted), (None, false));
     assert_eq!(pod.node.unwrap().as_str(), "edge-2");
     assert_eq!((pod.phase, pod.terminating), (Phase::Running, true));
     assert_eq!(*pod.gates, ["example.com/wait".into()]);
@@ -66,13 +69,13 @@ fn null_means_absent_everywhere() {
     let absent = read_pod(r#"{"metadata": {"name": "web"}, "spec": {"containers": [{}]}}"#).unwrap();
     let null = r#"{"metadata": {"name": "web", "namespace": null, "uid": null, "resourceVersion": null,
         "generation": null, "deletionTimestamp": null, "labels": null, "annotations": null, "ownerReferences": null},
-      "spec": {"nodeName": null, "schedulerName": null, "priority": null, "hostNetwork": null, "schedulingGates": null,
+      "spec": {"nodeName": null, "schedulerName": null, "priority": null, "preemptionPolicy": null, "hostNetwork": null, "schedulingGates": null,
         "containers": [{"name": null, "image": null, "resources": {"requests": null, "limits": null}, "ports": null,
           "restartPolicy": null}], "initContainers": null, "resources": null, "overhead": null,
         "nodeSelector": null, "affinity": {"nodeAffinity": null, "podAffinity": null, "podAntiAffinity": {
           "requiredDuringSchedulingIgnoredDuringExecution": null}}, "tolerations": null,
         "volumes": null, "resourceClaims": null, "topologySpreadConstraints": null},
-      "status": {"phase": null, "conditions": null, "containerStatuses": null, "initContainerStatuses": null,
+      "status": {"phase": null, "conditions": null, "startTime": null, "nominatedNodeName": null, "containerStatuses": null, "initContainerStatuses": null,
         "resources": null, "allocatedResources": null}}"#;
     assert_eq!(read_pod(null).unwrap(), absent);
     assert_eq!(
@@ -275,4 +278,20 @@ fn an_error_names_the_object_the_field_and_the_fix() {
 fn a_field_of_the_wrong_type_is_an_error_with_its_place() {
     let error = read_pod(r#"{"metadata": {"name": "a", "labels": {"delay_edge-1": 25}}}"#).unwrap_err();
     assert!(error.contains("invalid type: integer `25`, expected a string at line 1"), "{error}");
+}
+
+#[test]
+fn a_pod_tells_of_preemption() {
+    let status = |status: &str| {
+        read_pod(&format!(r#"{{"metadata": {{"name": "web"}}, "status": {status}}}"#)).unwrap()
+    };
+    let nominated = status(r#"{"nominatedNodeName": "edge-1"}"#).nominated_node;
+    assert_eq!(nominated, Some("edge-1".into()));
+    let preempted = |fields: &str| {
+        let condition = format!(r#"{{"type": "DisruptionTarget", {fields}}}"#);
+        status(&format!(r#"{{"conditions": [{{"type": "Ready"}}, {condition}]}}"#)).preempted
+    };
+    assert!(preempted(r#""status": "True", "reason": "PreemptionByScheduler""#));
+    assert!(!preempted(r#""status": "False", "reason": "PreemptionByScheduler""#));
+    assert!(!preempted(r#""status": "True", "reason": "EvictionByEvictionAPI""#));
 }

@@ -1,0 +1,188 @@
+//! PreFilter and Filter (upstream: `pkg/scheduler/framework/runtime/framework.go`).
+
+use std::collections::BTreeSet;
+
+use super::{
+    Cycle, Diagnosis, Enabled, FitError, NodeFilter, NodeSlot, NodeView, Placement, PluginSet, PreFilter,
+    Profile, Reason, Rejection, Resolvable, Snapshot, Verdict,
+};
+use crate::model::NodeName;
+
+/// The checks of all plugins that have something to check for the pod.
+#[derive(Default)]
+pub(super) struct Filters<'a> {
+    checks: Vec<(usize, Box<dyn NodeFilter + 'a>)>,
+    narrowed: Option<Narrowed>,
+}
+
+/// The only nodes that are looked at.
+#[derive(Default)]
+struct Narrowed {
+    /// Their names; some may be of no node.
+    names: BTreeSet<NodeName>,
+    /// The plugins that named them, by their place in the registry.
+    by: PluginSet,
+    /// The names of those plugins, sorted for the message.
+    plugins: BTreeSet<&'static str>,
+}
+
+/// What PreFilter came to.
+pub(super) enum Prepared<'a> {
+    /// Nodes are to be checked with these.
+    Filters(Filters<'a>),
+    /// No node fits.
+    Rejected(Box<FitError>),
+    /// Delays from these nodes have to be loaded first.
+    AwaitDelays(Vec<NodeName>),
+}
+
+/// PreFilter (upstream: `frameworkImpl.RunPreFilterPlugins`).
+///
+/// A rejection that preemption can't cure ends it. After one that it may cure the other plugins are
+/// still asked, because one of them may know that it can't; of several such the last is reported.
+pub(super) fn prepare<'a>(cycle: Cycle<'a>, profile: &'a Profile) -> Prepared<'a> {
+    if let Some(unsupported) = cycle.pod.unsupported {
+        let rejection = Rejection::unresolvable(unsupported);
+        return Prepared::Rejected(reject_pod(cycle, PluginSet::default(), rejection));
+    }
+    let mut filters = Filters::default();
+    let mut awaited = Vec::new();
+    let mut rejected = None;
+    for Enabled { idx, plugin, weight: _ } in &profile.plugins {
+        match plugin.pre_filter(cycle) {
+            PreFilter::Skip => (),
+            PreFilter::Check(check) => filters.checks.push((*idx, check)),
+            PreFilter::Narrow(names, check) => {
+                filters.checks.push((*idx, check));
+                let narrowed = filters.narrow(*idx, plugin.name(), names);
+                if narrowed.names.is_empty() {
+                    return Prepared::Rejected(reject_pod(cycle, narrowed.by, narrowed.rejection()));
+                }
+            }
+            PreFilter::Reject(rejection) => match rejection.resolvable {
+                Resolvable::No => {
+                    return Prepared::Rejected(reject_pod(cycle, PluginSet::of(*idx), rejection));
+                }
+                Resolvable::ByPreemption => rejected = Some((*idx, rejection)),
+            },
+            PreFilter::AwaitDelays(nodes) => awaited.extend(nodes),
+        }
+    }
+    match rejected {
+        _ if !awaited.is_empty() => Prepared::AwaitDelays(awaited),
+        None => Prepared::Filters(filters),
+        Some((idx, rejection)) => {
+            let mut plugins = filters.narrowed.map(|narrowed| narrowed.by).unwrap_or_default();
+            plugins.insert(idx);
+            Prepared::Rejected(reject_pod(cycle, plugins, rejection))
+        }
+    }
+}
+
+fn reject_pod(cycle: Cycle<'_>, plugins: PluginSet, rejection: Rejection) -> Box<FitError> {
+    let diagnosis = Diagnosis { pre_filter: Some(rejection), plugins, ..Diagnosis::default() };
+    Box::new(FitError { num_nodes: cycle.snapshot.nodes.len(), diagnosis })
+}
+
+// === impl Filters ===
+
+impl Filters<'_> {
+    fn narrow(&mut self, idx: usize, plugin: &'static str, names: Vec<NodeName>) -> &Narrowed {
+        let names = names.into_iter();
+        let names = match self.narrowed.take() {
+            None => Narrowed { names: names.collect(), ..Narrowed::default() },
+            Some(narrowed) => {
+                let names = names.filter(|name| narrowed.names.contains(name)).collect();
+                Narrowed { names, ..narrowed }
+            }
+        };
+        let narrowed = self.narrowed.insert(names);
+        narrowed.by.insert(idx);
+        narrowed.plugins.insert(plugin);
+        narrowed
+    }
+
+    /// Calls `look` on every node that PreFilter left in; how many there are.
+    fn for_each_node(&self, snapshot: &Snapshot, look: impl FnMut(NodeView<'_>)) -> usize {
+        match &self.narrowed {
+            None => {
+                snapshot.nodes.iter().for_each(look);
+                snapshot.nodes.len()
+            }
+            Some(narrowed) => {
+                let named = narrowed.names.iter().filter_map(|name| snapshot.nodes.find(name.as_str()));
+                named.map(look).count()
+            }
+        }
+    }
+
+    /// What this plugin checks for the pod, if anything.
+    pub(super) fn check_of(&self, plugin: usize) -> Option<&dyn NodeFilter> {
+        self.checks.iter().find(|(idx, _)| *idx == plugin).map(|(_, check)| check.as_ref())
+    }
+
+    /// Reserve.
+    pub(super) fn reserve(&self, node: NodeView<'_>, feasible: usize) -> Placement {
+        let annotations = self.checks.iter().flat_map(|(_, check)| check.reserve(node)).collect();
+        Placement { slot: node.slot, node: node.node.name.clone(), feasible, annotations }
+    }
+
+    fn judge(&self, node: NodeView<'_>) -> Result<(), (usize, Rejection)> {
+        for (idx, check) in &self.checks {
+            if let Verdict::Rejected(rejection) = check.filter(node) {
+                return Err((*idx, rejection));
+            }
+        }
+        Ok(())
+    }
+}
+
+// === impl Narrowed ===
+
+impl Narrowed {
+    /// What is said of the pod where no name is left.
+    fn rejection(&self) -> Rejection {
+        let text = match self.plugins.first() {
+            Some(plugin) if self.plugins.len() == 1 => format!("node(s) didn't satisfy plugin {plugin}"),
+            _ => format!("node(s) didn't satisfy plugin(s) [{}] simultaneously", self.plugin_list()),
+        };
+        Rejection::unresolvable(Reason::said(text))
+    }
+
+    /// What is said of each node that is not looked at.
+    fn left_out(&self) -> Rejection {
+        let text = format!("node(s) didn't satisfy plugin(s) [{}]", self.plugin_list());
+        Rejection::unresolvable(Reason::said(text))
+    }
+
+    fn plugin_list(&self) -> String {
+        self.plugins.iter().copied().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Filter, over every node.
+pub(super) fn find_feasible(snapshot: &Snapshot, filters: &Filters<'_>) -> Vec<NodeSlot> {
+    let mut feasible = Vec::new();
+    filters.for_each_node(snapshot, |node| {
+        if filters.checks.iter().all(|(_, check)| check.admits(node)) {
+            feasible.push(node.slot);
+        }
+    });
+    feasible
+}
+
+/// Filter, over every node again, for a pod that fits nowhere: what each node was rejected for.
+pub(super) fn diagnose(snapshot: &Snapshot, filters: &Filters<'_>) -> Diagnosis {
+    let mut diagnosis = Diagnosis::default();
+    let looked_at = filters.for_each_node(snapshot, |node| {
+        if let Err((idx, rejection)) = filters.judge(node) {
+            diagnosis.plugins.insert(idx);
+            diagnosis.note(node.slot, rejection);
+        }
+    });
+    if let Some(narrowed) = &filters.narrowed {
+        diagnosis.plugins = diagnosis.plugins.union(narrowed.by);
+        diagnosis.left_out = Some((narrowed.left_out(), snapshot.nodes.len() - looked_at));
+    }
+    diagnosis
+}
