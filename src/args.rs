@@ -1,8 +1,13 @@
 //! The command line of `edge-scheduler`.
 
+mod duration;
+mod leader_election;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
+
+pub use leader_election::LeaderElectionArgs;
 
 use crate::delays::{FileSource, Source};
 
@@ -25,6 +30,9 @@ pub struct Cli {
     /// How many bindings may be on their way to the API server at once.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     pub parallel_bindings: u16,
+    /// How the replica that binds is found.
+    #[command(flatten)]
+    pub leader_election: LeaderElectionArgs,
     /// How the log is written.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub logging_format: LogFormat,

@@ -1,8 +1,7 @@
 //! The scheduler's only clock.
 
-use std::time::Instant;
-
 use edge_core::model::Time;
+use tokio::time::Instant;
 
 /// Monotonic time since the process began to run.
 #[derive(Clone, Copy, Debug)]

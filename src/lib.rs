@@ -6,10 +6,11 @@
 //!  timers                       ─┘                  next(now)    └─► delays in use
 //! ```
 //!
-//! All decisions are made in the core; this crate does what the core says and reports what came of it.
+//! Which replica binds is settled by [`lease`]. All decisions are made in the core; this crate does what the core says and reports what came of it.
 
 pub mod args;
 pub mod clock;
 pub mod cluster;
 pub mod delays;
+pub mod lease;
 pub mod run;

@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
 }
 
 async fn schedule(cli: Cli) -> anyhow::Result<()> {
-    let Cli { kubeconfig, master, delays, parallel_bindings, logging_format: _, v: _ } = cli;
+    let Cli { kubeconfig, master, delays, parallel_bindings, leader_election, logging_format: _, v: _ } = cli;
     let client = cluster::connect(kubeconfig.as_deref(), master.as_deref()).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -36,7 +36,11 @@ async fn schedule(cli: Cli) -> anyhow::Result<()> {
         }
         info!("ending");
     };
-    let options = Options { delays: delays.source(), parallel_bindings: parallel_bindings.into() };
+    let options = Options {
+        delays: delays.source(),
+        parallel_bindings: parallel_bindings.into(),
+        leader_election: leader_election.settings(),
+    };
     Ok(run::run(client, options, shutdown).await?)
 }
 

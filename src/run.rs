@@ -1,19 +1,28 @@
 //! The loop: events to the core, actions to the cluster.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
+use edge_core::model::NodeName;
 use edge_core::placement::Profile;
 use edge_core::state::{Action, Config, Event, State};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
 use crate::clock::Clock;
 use crate::cluster::{self, Actor};
 use crate::delays::{Link, Source};
+use crate::lease::{self, Leadership};
 
 /// How many events may wait for the core before the watches are held back.
 const EVENT_CAPACITY: usize = 1024;
 /// How many events or actions are worked on before other tasks get their turn.
 const TURN: usize = 64;
+/// How long the end waits for bindings that are on their way, and then for events of the API.
+const LAST_BINDINGS: Duration = Duration::from_secs(2);
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What the scheduler is to do.
 #[derive(Debug)]
@@ -22,6 +31,8 @@ pub struct Options {
     pub delays: Source,
     /// How many bindings may be on their way at once.
     pub parallel_bindings: usize,
+    /// How the replica that binds is found; none if there is one replica.
+    pub leader_election: Option<lease::Settings>,
 }
 
 /// Why the scheduler ended.
@@ -30,16 +41,30 @@ pub enum RunError {
     /// A task that it can't do without ended. Starting anew rebuilds everything from the API server.
     #[error("{0} ended")]
     TaskEnded(&'static str),
+    /// Another replica leads now, or may soon.
+    #[error("leader election lost")]
+    LeaseLost,
+    /// The election can't work with these settings.
+    #[error("leaderElection: {0}")]
+    LeaderElection(#[from] lease::SettingsError),
+    /// There is nothing to tell this replica from others by.
+    #[error("no identity for the leader election: {0}")]
+    Identity(#[source] std::io::Error),
 }
 
 /// Schedules until `shutdown` completes or something it can't do without ends.
+///
+/// At the end nothing new is begun. What is on its way is waited for, then the lease is released, so that
+/// the next leader begins at once and with a true picture.
 pub async fn run(
     client: kube::Client,
     options: Options,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let (events, mut incoming) = mpsc::channel(EVENT_CAPACITY);
+    let clock = Clock::start();
+    let (events, incoming) = mpsc::channel(EVENT_CAPACITY);
     let (in_use, in_use_rx) = watch::channel(Vec::new());
+    let mut leadership = stand(&client, options.leader_election, clock, &events)?;
     let mut vital = JoinSet::new();
     for watch in cluster::watch::all(&client, &events) {
         vital.spawn(watch);
@@ -50,27 +75,37 @@ pub async fn run(
         debug!(%closed, "the source of delays ended");
         "the source of delays"
     });
-    let mut scheduler = Scheduler {
-        state: State::new(config(options.parallel_bindings)),
-        clock: Clock::start(),
-        actor: Actor::new(client, events),
-        in_use,
-    };
-    info!(profiles = ?Profile::KNOWN, "scheduling");
-    tokio::pin!(shutdown);
-    loop {
-        let busy = scheduler.turn(&mut incoming);
-        if busy {
-            tokio::task::yield_now().await;
-            continue;
-        }
-        tokio::select! {
-            Some(event) = incoming.recv() => scheduler.apply(event),
-            () = tokio::time::sleep(scheduler.clock.until(scheduler.state.wake_at())) => (),
-            Some(ended) = vital.join_next() => return Err(RunError::TaskEnded(ended.unwrap_or("a task"))),
-            () = &mut shutdown => return Ok(()),
-        }
+    let actor = Actor::new(client, leadership.tenure.clone(), clock, events);
+    let state = State::new(config(options.parallel_bindings));
+    let mut scheduler = Scheduler { state, clock, incoming, actor, in_use };
+    if !leadership.tenure.is_leader() {
+        scheduler.apply(Event::Leads(false));
     }
+    info!(profiles = ?Profile::KNOWN, "scheduling");
+    tokio::select! {
+        never = scheduler.work() => match never {},
+        Some(ended) = vital.join_next() => return Err(RunError::TaskEnded(ended.unwrap_or("a task"))),
+        () = leadership.lost() => return Err(RunError::LeaseLost),
+        () = shutdown => (),
+    }
+    scheduler.resign().await;
+    leadership.release().await;
+    // They are nice to have.
+    _ = timeout(LAST_WORDS, scheduler.actor.all_told()).await;
+    Ok(())
+}
+
+/// Takes part in the election if there is one.
+fn stand(
+    client: &kube::Client,
+    settings: Option<lease::Settings>,
+    clock: Clock,
+    events: &mpsc::Sender<Event>,
+) -> Result<Leadership, RunError> {
+    let Some(settings) = settings else { return Ok(Leadership::always()) };
+    settings.check()?;
+    let identity = lease::identity().map_err(RunError::Identity)?;
+    Ok(Leadership::elect(client.clone(), settings, identity, clock, events.clone()))
 }
 
 fn config(max_in_flight: usize) -> Config {
@@ -81,8 +116,9 @@ fn config(max_in_flight: usize) -> Config {
 struct Scheduler {
     state: State,
     clock: Clock,
+    incoming: mpsc::Receiver<Event>,
     actor: Actor,
-    in_use: watch::Sender<Vec<edge_core::model::NodeName>>,
+    in_use: watch::Sender<Vec<NodeName>>,
 }
 
 // === impl Scheduler ===
@@ -92,14 +128,45 @@ impl Scheduler {
         self.state.apply(event, self.clock.now());
     }
 
+    async fn work(&mut self) -> Infallible {
+        loop {
+            if self.turn() {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            tokio::select! {
+                Some(event) = self.incoming.recv() => self.apply(event),
+                () = sleep(self.clock.until(self.state.wake_at())) => (),
+            }
+        }
+    }
+
+    /// Begins nothing any more and sees to the end what is on its way.
+    async fn resign(&mut self) {
+        self.apply(Event::Leads(false));
+        let drained = async {
+            loop {
+                while self.turn() {}
+                tokio::select! {
+                    Some(event) = self.incoming.recv() => self.apply(event),
+                    one_ended = self.actor.one_ended() => if !one_ended { break },
+                }
+            }
+        };
+        if timeout(LAST_BINDINGS, drained).await.is_err() {
+            info!("some bindings are still on their way; they are given up");
+        }
+        while self.turn() {}
+    }
+
     /// Works for a while; whether there may be more to do at once.
-    fn turn(&mut self, incoming: &mut mpsc::Receiver<Event>) -> bool {
+    fn turn(&mut self) -> bool {
         for _ in 0..TURN {
-            let Ok(event) = incoming.try_recv() else { break };
+            let Ok(event) = self.incoming.try_recv() else { break };
             self.apply(event);
         }
         for _ in 0..TURN {
-            let Some(action) = self.state.next(self.clock.now()) else { return !incoming.is_empty() };
+            let Some(action) = self.state.next(self.clock.now()) else { return !self.incoming.is_empty() };
             self.execute(action);
         }
         true

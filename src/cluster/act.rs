@@ -22,6 +22,8 @@ use super::answer::{Failure, within};
 use super::condition::Conditions;
 use super::notice::{Notice, Notices};
 use super::object::{Pods, Received};
+use crate::clock::Clock;
+use crate::lease::Tenure;
 
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,6 +33,8 @@ const LONGEST_HOLD: Duration = Duration::from_secs(5);
 /// Executes actions. What is still on its way when it is dropped is given up.
 pub struct Actor {
     client: kube::Client,
+    tenure: Tenure,
+    clock: Clock,
     events: mpsc::Sender<Event>,
     tasks: JoinSet<()>,
     conditions: Conditions,
@@ -40,15 +44,28 @@ pub struct Actor {
 // === impl Actor ===
 
 impl Actor {
-    /// Executes actions by `client` and sends what came of them to `events`.
-    pub fn new(client: kube::Client, events: mpsc::Sender<Event>) -> Self {
+    /// Executes actions by `client` and sends what came of them to `events`. Nothing is bound but within
+    /// `tenure`, by `clock`.
+    pub fn new(client: kube::Client, tenure: Tenure, clock: Clock, events: mpsc::Sender<Event>) -> Self {
         Self {
             conditions: Conditions::new(client.clone()),
             notices: Notices::new(client.clone()),
             client,
+            tenure,
+            clock,
             events,
             tasks: JoinSet::new(),
         }
+    }
+
+    /// Waits until a binding or a reading that is on its way has ended; whether there was one.
+    pub async fn one_ended(&mut self) -> bool {
+        self.tasks.join_next().await.is_some()
+    }
+
+    /// Waits until every event that is on its way is written.
+    pub async fn all_told(&mut self) {
+        self.notices.all_sent().await;
     }
 
     /// Begins to execute `action` and returns at once.
@@ -69,9 +86,15 @@ impl Actor {
         // The server sets the condition to true as it binds; one of ours that arrived later would undo it.
         let condition = self.conditions.last_of(&binding.pod.uid);
         let pod = binding.pod.clone();
+        let (tenure, clock) = (self.tenure.clone(), self.clock);
         let outcome = async move {
             if let Some(written) = condition {
                 _ = written.await;
+            }
+            if !tenure.holds(clock.now()) {
+                return BindOutcome::Unknown(
+                    "it was not sent: the lease may be another replica's".to_owned(),
+                );
             }
             bind(&client, &binding).await
         };
@@ -89,7 +112,7 @@ impl Actor {
 
     fn report(&mut self, report: Report) {
         self.notices.post(&Notice::failed_scheduling(&report));
-        if report.condition_changed {
+        if self.conditions.is_due(&report) {
             self.conditions.write(report);
         }
     }

@@ -26,15 +26,27 @@ const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Below this many pods nothing is swept.
 const SWEEP_LEAST: usize = 64;
+/// From so many on, failures are forgotten too: their pods may be gone.
+const FAILED_KEPT: usize = 8192;
 
 /// Writes conditions, those of one pod in order.
 pub(super) struct Conditions {
     client: kube::Client,
     permits: Arc<Semaphore>,
     tasks: JoinSet<()>,
-    /// For each pod the end of the last writing that was begun.
-    last: HashMap<PodUid, oneshot::Receiver<()>>,
+    /// For each pod the last writing that was begun.
+    last: HashMap<PodUid, Last>,
     sweep_at: usize,
+}
+
+/// What became of a writing.
+enum Last {
+    /// It is on its way; in the end it says whether it came about.
+    Underway(oneshot::Receiver<bool>),
+    /// It came about.
+    Written,
+    /// It did not come about.
+    Failed,
 }
 
 // === impl Conditions ===
@@ -46,15 +58,25 @@ impl Conditions {
     }
 
     /// Completes when no condition of the pod is on its way any more; none if there is none.
-    pub(super) fn last_of(&mut self, pod: &PodUid) -> Option<oneshot::Receiver<()>> {
-        self.last.remove(pod)
+    pub(super) fn last_of(&mut self, pod: &PodUid) -> Option<oneshot::Receiver<bool>> {
+        match self.last.remove(pod)? {
+            Last::Underway(end) => Some(end),
+            Last::Written | Last::Failed => None,
+        }
+    }
+
+    /// Whether the condition is to be written: it changed, or the last one was not written after all.
+    pub(super) fn is_due(&mut self, report: &Report) -> bool {
+        let last = self.last.get_mut(&report.pod.uid);
+        report.condition_changed || last.is_some_and(|last| matches!(last.look(), Last::Failed))
     }
 
     /// Begins to write the condition.
     pub(super) fn write(&mut self, report: Report) {
         self.sweep();
         let (ended, end) = oneshot::channel();
-        let previous = self.last.insert(report.pod.uid.clone(), end);
+        let previous = self.last_of(&report.pod.uid);
+        self.last.insert(report.pod.uid.clone(), Last::Underway(end));
         let client = self.client.clone();
         let permits = Arc::clone(&self.permits);
         self.tasks.spawn(async move {
@@ -63,29 +85,51 @@ impl Conditions {
             }
             if let Ok(_permit) = permits.acquire_owned().await {
                 // Boxed, as thousands may wait for a permit.
-                Box::pin(write(&client, &report)).await;
+                let written = Box::pin(write(&client, &report)).await;
+                _ = ended.send(written);
             }
-            drop(ended);
         });
     }
 
     fn sweep(&mut self) {
         while self.tasks.try_join_next().is_some() {}
         if self.last.len() >= self.sweep_at {
-            self.last.retain(|_, end| end.try_recv() == Err(oneshot::error::TryRecvError::Empty));
+            let keep_failed = self.last.len() < FAILED_KEPT;
+            self.last.retain(|_, last| match last.look() {
+                Last::Underway(_) => true,
+                Last::Written => false,
+                Last::Failed => keep_failed,
+            });
             self.sweep_at = self.last.len().saturating_mul(2).max(SWEEP_LEAST);
         }
     }
 }
 
-async fn write(client: &kube::Client, report: &Report) {
+// === impl Last ===
+
+impl Last {
+    /// What has become of it by now.
+    fn look(&mut self) -> &Self {
+        if let Self::Underway(end) = self {
+            match end.try_recv() {
+                Ok(true) => *self = Self::Written,
+                Ok(false) | Err(oneshot::error::TryRecvError::Closed) => *self = Self::Failed,
+                Err(oneshot::error::TryRecvError::Empty) => (),
+            }
+        }
+        self
+    }
+}
+
+/// Whether it was written, or need not be.
+async fn write(client: &kube::Client, report: &Report) -> bool {
     let mut pause = FIRST_PAUSE;
     for attempt in 1..=TRIES {
         match within(TIMEOUT, patch(client, report)).await {
-            Ok(IgnoredAny) => return,
+            Ok(IgnoredAny) => return true,
             Err(failure) if is_another_pod(&failure) => {
                 debug!(pod = %report.pod.key, "the pod is gone; its condition is not written");
-                return;
+                return true;
             }
             Err(failure) if failure.is_passing() && attempt < TRIES => {
                 tokio::time::sleep(pause).await;
@@ -93,10 +137,11 @@ async fn write(client: &kube::Client, report: &Report) {
             }
             Err(failure) => {
                 warn!(pod = %report.pod.key, error = %failure, "the condition was not written");
-                return;
+                return false;
             }
         }
     }
+    false
 }
 
 /// Whether there is no pod any more, or a later one of the same name: then the UID would change, which the

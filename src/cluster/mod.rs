@@ -4,12 +4,14 @@
 //! client   the connection
 //! watch    pods, nodes and what else they are judged by, decoded slimly, as events for the core
 //! act      what the core wants done: bindings, conditions, events
+//! lease    the Lease that one replica holds
 //! ```
 
 pub mod act;
 mod answer;
 pub mod client;
 mod condition;
+mod lease;
 mod notice;
 mod object;
 mod series;
@@ -20,3 +22,4 @@ pub mod watch;
 
 pub use act::Actor;
 pub use client::{ConnectError, connect};
+pub use lease::LeaseLock;

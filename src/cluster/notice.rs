@@ -199,6 +199,11 @@ impl Notices {
         }
     }
 
+    /// Waits until none is on its way.
+    pub(super) async fn all_sent(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+
     fn spawn(&mut self, write: Write) {
         while self.tasks.try_join_next().is_some() {}
         if self.tasks.len() >= WAITING {

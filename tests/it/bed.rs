@@ -15,9 +15,15 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 /// A cluster with delays and a scheduler; all of it ends with the value.
 pub(crate) struct Bed {
     // The scheduler is declared first so that it ends before its API server.
-    scheduler: Option<Child>,
+    scheduler: Option<Replica>,
     pub(crate) cp: ControlPlane,
     delays: TempDir,
+}
+
+/// A running scheduler; it ends with the value.
+pub(crate) struct Replica {
+    child: Child,
+    log: PathBuf,
 }
 
 /// A pod or a pod template to be made.
@@ -87,8 +93,14 @@ impl Bed {
         std::fs::rename(new, path).unwrap();
     }
 
+    /// Starts the one scheduler there is.
     pub(crate) fn start_scheduler(&mut self) {
-        let log = std::fs::File::create(self.log()).unwrap();
+        self.scheduler = Some(self.replica("scheduler", &["--leader-elect=false"]));
+    }
+
+    /// Starts a scheduler with further flags; its log has this name.
+    pub(crate) fn replica(&self, name: &str, flags: &[&str]) -> Replica {
+        let log = self.delays.path().join(format!("{name}.log"));
         let child = Command::new(env!("CARGO_BIN_EXE_edge-scheduler"))
             .arg("--kubeconfig")
             .arg(self.cp.kubeconfig())
@@ -97,18 +109,17 @@ impl Bed {
             .arg("--metadata")
             .arg(self.metadata())
             .arg("-v=2")
+            .args(flags)
             .stdin(Stdio::null())
-            .stderr(log)
+            .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        self.scheduler = Some(child);
+        Replica { child, log }
     }
 
     /// Ends the scheduler with SIGKILL.
     pub(crate) fn kill_scheduler(&mut self) {
-        let mut child = self.scheduler.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.scheduler.take().unwrap().kill();
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -165,12 +176,44 @@ impl Bed {
     }
 }
 
-impl Drop for Bed {
+// === impl Replica ===
+
+impl Replica {
+    /// Ends it with SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Ends it with SIGTERM; its exit code.
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.exit_code()
+    }
+
+    /// Waits until it has ended; its exit code.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        let ended = wait_for("the scheduler to end", DEADLINE, || Ok(self.child.try_wait().unwrap()));
+        ended.unwrap_or_else(|error| panic!("{error}\n{}", self.log())).code()
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until it has logged these words.
+    pub(crate) fn await_words(&self, words: &str) {
+        let said = wait_for(words, DEADLINE, || Ok(self.log().contains(words).then_some(())));
+        said.unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
+    }
+}
+
+impl Drop for Replica {
     fn drop(&mut self) {
-        if let Some(mut child) = self.scheduler.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -10,4 +10,6 @@ mod delay;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod leadership;
+#[cfg(test)]
 mod tidy;

@@ -8,8 +8,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Answer, Server, failure, success, web};
-use crate::cluster::Actor;
+use super::{Actor, Answer, Clock, Server, Tenure, actor, failure, success, web};
 
 fn binding() -> Action {
     let annotations = vec![("kubectl-edge.dev/decision", "{}".to_owned())];
@@ -20,7 +19,7 @@ fn binding() -> Action {
 async fn execute(action: Action, answer: impl Fn() -> Answer + Send + Sync + 'static) -> (Event, Duration) {
     let (_server, client) = Server::start(move |_, _| answer());
     let (events, mut received) = mpsc::channel(1);
-    let mut actor = Actor::new(client, events);
+    let mut actor = actor(client, events);
     let begin = Instant::now();
     actor.execute(action);
     let event = received.recv().await.unwrap();
@@ -46,7 +45,7 @@ fn check(event: &Event, expected: &BindOutcome) {
 async fn a_binding_names_the_pod_by_its_uid_and_carries_its_annotations() {
     let (server, client) = Server::start(|_, _| success());
     let (events, mut received) = mpsc::channel(1);
-    let mut actor = Actor::new(client, events);
+    let mut actor = actor(client, events);
     actor.execute(binding());
     check(&received.recv().await.unwrap(), &BindOutcome::Bound);
     let asked = server.asked();
@@ -67,7 +66,7 @@ async fn a_binding_names_the_pod_by_its_uid_and_carries_its_annotations() {
 async fn what_is_on_its_way_ends_with_the_actor() {
     let (server, client) = Server::start(|_, _| success());
     let (events, mut received) = mpsc::channel(1);
-    Actor::new(client, events).execute(binding());
+    actor(client, events).execute(binding());
     assert!(received.recv().await.is_none());
     assert!(server.asked().is_empty());
 }
@@ -149,7 +148,7 @@ async fn a_hundred_bindings_are_on_their_way_at_once() {
         Answer::SayAfter(Duration::from_secs(1), 201, r#"{"status": "Success"}"#.to_owned())
     });
     let (events, mut received) = mpsc::channel(1);
-    let mut actor = Actor::new(client, events);
+    let mut actor = actor(client, events);
     let begin = Instant::now();
     for _ in 0..100 {
         actor.execute(binding());
@@ -158,4 +157,22 @@ async fn a_hundred_bindings_are_on_their_way_at_once() {
         check(&received.recv().await.unwrap(), &BindOutcome::Bound);
     }
     assert_eq!(begin.elapsed().as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_bound_by_a_lease_that_may_have_run_out() {
+    let (server, client) = Server::start(|_, _| success());
+    let (events, mut received) = mpsc::channel(1);
+    let (clock, tenure) = (Clock::start(), Tenure::elected(Duration::from_secs(10), Duration::from_secs(15)));
+    let mut actor = Actor::new(client, tenure.clone(), clock, events);
+    for (renewed, bound) in [(true, true), (false, false), (true, true)] {
+        if renewed {
+            tenure.renew(clock.now());
+        }
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        actor.execute(binding());
+        let event = received.recv().await.unwrap();
+        assert_eq!(matches!(event, Event::Bind(_, BindOutcome::Bound)), bound, "{event:?}");
+    }
+    assert_eq!(server.lines().len(), 2, "it was sent");
 }

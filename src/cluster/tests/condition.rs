@@ -7,8 +7,7 @@ use edge_core::state::{Action, BindOutcome, Binding, Event, Report, ReportReason
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::{Answer, Asked, Server, failure, success, web};
-use crate::cluster::Actor;
+use super::{Answer, Asked, Server, actor, failure, success, web};
 
 fn report(message: &str) -> Action {
     Action::Report(Report {
@@ -39,7 +38,7 @@ async fn conditions(
         answer(count.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
     });
     let (events, _received) = mpsc::channel(1);
-    let mut actor = Actor::new(client, events);
+    let mut actor = actor(client, events);
     for message in messages {
         actor.execute(report(message));
     }
@@ -86,6 +85,27 @@ async fn a_passing_failure_is_tried_again_and_another_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_condition_that_was_not_written_is_written_with_the_next_report_though_it_says_the_same() {
+    let (server, client) =
+        Server::start(
+            |asked, before| {
+                if is_condition(asked) && before < 8 { failure(500, "broken") } else { success() }
+            },
+        );
+    let (events, _received) = mpsc::channel(1);
+    let mut actor = actor(client, events);
+    let mut written = Vec::new();
+    for condition_changed in [true, false, false, false] {
+        let Action::Report(said) = report("text") else { panic!("it is a report") };
+        actor.execute(Action::Report(Report { condition_changed, ..said }));
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        written.push(server.asked().iter().filter(|asked| is_condition(asked)).count());
+    }
+    // Four tries that fail, some more because of that, and none any more once it is written.
+    assert!(written[0] == 4 && written[1] > 4 && written[2] == written[3], "{written:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_binding_waits_for_the_condition_before_it() {
     let (server, client) = Server::start(|asked, _| {
         if is_condition(asked) {
@@ -95,7 +115,7 @@ async fn a_binding_waits_for_the_condition_before_it() {
         }
     });
     let (events, mut received) = mpsc::channel(1);
-    let mut actor = Actor::new(client, events);
+    let mut actor = actor(client, events);
     let begin = tokio::time::Instant::now();
     actor.execute(report("text"));
     let node = NodeName::from("edge-1");

@@ -9,11 +9,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use edge_core::model::PodUid;
-use edge_core::state::PodRef;
+use edge_core::state::{Event, PodRef};
 use http::{Request, Response};
 use kube::client::Body;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tower::service_fn;
+
+use super::Actor;
+use crate::clock::Clock;
+use crate::lease::Tenure;
 
 /// A request that came in.
 #[derive(Clone, Debug)]
@@ -82,6 +87,11 @@ impl Server {
     fn lines(&self) -> Vec<String> {
         self.asked().into_iter().map(|asked| asked.line).collect()
     }
+}
+
+/// An actor that needs no lease.
+fn actor(client: kube::Client, events: mpsc::Sender<Event>) -> Actor {
+    Actor::new(client, Tenure::always(), Clock::start(), events)
 }
 
 fn respond(status: u16, body: String) -> Response<Body> {

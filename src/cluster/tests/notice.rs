@@ -7,8 +7,7 @@ use edge_core::state::{Action, Announcement, BindOutcome, Binding, Event, Report
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{Answer, Server, failure, success, web};
-use crate::cluster::Actor;
+use super::{Answer, Server, actor, failure, success, web};
 use crate::cluster::notice::Notice;
 use crate::cluster::series::{SeriesCache, Write};
 
@@ -35,7 +34,7 @@ async fn execute(actions: Vec<Action>) -> Vec<super::Asked> {
             |asked, _| if asked.line.starts_with("PATCH") { failure(404, "no") } else { success() },
         );
     let (events, _received) = mpsc::channel(1);
-    let mut actor = Actor::new(client, events);
+    let mut actor = actor(client, events);
     for action in actions {
         actor.execute(action);
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -93,7 +92,7 @@ async fn a_passing_failure_is_tried_again_and_another_is_not() {
     for (code, tries) in [(503, 3), (403, 1), (409, 1)] {
         let (server, client) = Server::start(move |_, _| failure(code, "no"));
         let (events, _received) = mpsc::channel(1);
-        let mut actor = Actor::new(client, events);
+        let mut actor = actor(client, events);
         actor.execute(Action::Announce(announcement()));
         tokio::time::sleep(Duration::from_mins(1)).await;
         assert_eq!(server.asked().len(), tries, "{code}");
@@ -105,7 +104,7 @@ async fn notices_hold_up_no_binding_and_are_dropped_when_too_many_wait() {
     let (server, client) =
         Server::start(|asked, _| if asked.line.contains("events") { Answer::Hang } else { success() });
     let (events, mut received) = mpsc::channel(1);
-    let mut actor = Actor::new(client, events);
+    let mut actor = actor(client, events);
     for _ in 0..10_000 {
         actor.execute(Action::Announce(announcement()));
     }

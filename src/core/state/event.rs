@@ -18,6 +18,9 @@ pub enum Event {
     Bind(PodRef, BindOutcome),
     /// A pod was read again.
     Read(PodRef, ReadOutcome),
+    /// Whether this replica is the one that binds. One that isn't takes everything else in, so that it can
+    /// go on at once. Until it is told, it is.
+    Leads(bool),
 }
 
 /// A change in the set of objects of one kind.

@@ -52,6 +52,7 @@ pub struct State {
     tombstones: Tombstones,
     /// The kinds of which everything there is was told once.
     listed: WatchedSet,
+    leads: bool,
     next_flush: Time,
     next_sweep: Time,
     #[cfg(test)]
@@ -75,6 +76,7 @@ impl State {
             actions: VecDeque::new(),
             tombstones: Tombstones::default(),
             listed: WatchedSet::default(),
+            leads: true,
             next_flush: Time::ZERO,
             next_sweep: Time::ZERO,
             #[cfg(test)]
@@ -91,6 +93,7 @@ impl State {
             Event::Delays(rows) => self.apply_delays(&rows, now),
             Event::Bind(pod, outcome) => self.apply_bind(&pod, outcome, now),
             Event::Read(pod, outcome) => self.apply_read(&pod, outcome, now),
+            Event::Leads(leads) => self.leads = leads,
         }
     }
 
@@ -113,7 +116,8 @@ impl State {
             return Time::NEVER;
         }
         let retry = if self.may_bind() { self.queue.next_due() } else { None };
-        let timers = [retry, self.flights.next_due(), Some(self.next_flush), Some(self.next_sweep)];
+        let flights = if self.leads { self.flights.next_due() } else { None };
+        let timers = [retry, flights, Some(self.next_flush), Some(self.next_sweep)];
         timers.into_iter().flatten().min().unwrap_or(Time::NEVER)
     }
 
@@ -143,17 +147,19 @@ impl State {
     }
 
     /// Whether everything there is was told, of each kind that decisions depend on.
-    fn is_synced(&self) -> bool {
+    pub fn is_synced(&self) -> bool {
         self.listed.contains_all(self.config.watched)
     }
 
     /// Whether one more binding may be sent.
     fn may_bind(&self) -> bool {
-        self.flights.len() < self.config.max_in_flight
+        self.leads && self.flights.len() < self.config.max_in_flight
     }
 
     fn run_timers(&mut self, now: Time) {
-        while let Some(flight) = self.flights.take_due(now) {
+        while self.leads
+            && let Some(flight) = self.flights.take_due(now)
+        {
             self.retry_flight(flight);
         }
         if self.next_flush <= now {

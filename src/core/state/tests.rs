@@ -262,6 +262,33 @@ fn no_more_bindings_are_on_their_way_than_allowed() {
 }
 
 #[test]
+fn a_replica_that_does_not_lead_binds_nothing_and_goes_on_at_once_when_it_does() {
+    let mut bench = Bench::new();
+    bench.apply(Event::Leads(false));
+    bench.put(&pod("web", 1));
+    bench.expect(&[]);
+    bench.apply(Event::Leads(true));
+    assert!(bench.actions()[0].starts_with("bind web to "));
+}
+
+#[test]
+fn a_replica_that_leads_no_more_begins_nothing_but_says_what_came_of_it() {
+    let mut bench = Bench::new();
+    let (web, db) = (pod("web", 1), pod("db", 1));
+    let (node, _) = (bench.bind_somewhere(&web), bench.bind_somewhere(&db));
+    bench.bind(&db, BindOutcome::Unknown("no answer".to_owned()));
+    bench.expect(&["read db"]);
+    bench.read(&db, ReadOutcome::Failed);
+    bench.apply(Event::Leads(false));
+    bench.put(&pod("more", 1));
+    bench.bind(&web, BindOutcome::Bound);
+    bench.expect(&[&format!("announce web on {node}")]);
+    bench.wait(60);
+    bench.expect(&[]);
+    assert!(bench.state.wake_at() > bench.now, "it would wake for nothing");
+}
+
+#[test]
 fn delays_are_asked_for_once_and_given_up_when_nobody_uses_them() {
     let mut bench = Bench::new();
     let near = Pod { labels: [("delay_a", "5")].into_iter().collect(), ..pod("web", 0) };
