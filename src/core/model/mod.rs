@@ -12,6 +12,7 @@ mod taint;
 mod time;
 mod timestamp;
 mod unit;
+mod vmi;
 
 pub use affinity::{NodeAffinity, NodeSelector, NodeSelectorTerm, PreferredTerm, Requirement, RequirementOp};
 pub use label::{Labels, is_label_value};
@@ -25,3 +26,4 @@ pub use taint::{Taint, TaintEffect, Toleration, TolerationOp};
 pub use time::Time;
 pub use timestamp::Timestamp;
 pub use unit::{Bytes, Delay, DelayError, MilliCpu};
+pub use vmi::Vmis;

@@ -2,6 +2,7 @@
 
 use super::{
     Labels, Name, NodeAffinity, NodeName, NonZeroRequest, PodKey, PodUid, Resources, Timestamp, Toleration,
+    Vmis,
 };
 
 /// The resource version of a reading of an object. The server's versions are integers that grow
@@ -120,6 +121,8 @@ pub struct Pod {
     pub tolerations: Box<[Toleration]>,
     /// The images it uses.
     pub images: PodImages,
+    /// Its virtual machine interfaces.
+    pub vmis: Vmis,
     /// What it asks for that this scheduler can't honour yet; such a pod is refused, never bound wrongly.
     pub unsupported: Option<&'static str>,
 }
@@ -176,6 +179,7 @@ impl Pod {
             node_affinity: NodeAffinity::default(),
             tolerations: Box::default(),
             images: PodImages::default(),
+            vmis: Vmis::ONE,
             unsupported: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::filters::{Filters, Prepared, diagnose, find_feasible, prepare};
 use super::{
-    Cycle, Diagnosis, Enabled, FitError, MAX_NODE_SCORE, NodeFilter, NodeScorer, NodeSlot, NodeView,
+    Cycle, Diagnosis, Enabled, FitError, MAX_NODE_SCORE, NodeFilter, NodeScorer, NodeSlot, NodeView, Point,
     PreScore, Profile, Snapshot,
 };
 use crate::model::{NodeName, Pod};
@@ -73,7 +73,7 @@ pub fn place(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Decision {
     let feasible = find_feasible(snapshot, &filters);
     match select(cycle, profile, &filters, &feasible) {
         Err(message) => Decision::Fail(message),
-        Ok(Some(node)) => Decision::Place(filters.reserve(node, feasible.len())),
+        Ok(Some(node)) => Decision::Place(filters.reserve(profile, node, feasible.len())),
         Ok(None) => {
             let diagnosis = diagnose(snapshot, &filters);
             Decision::Reject(Box::new(FitError { num_nodes: snapshot.nodes.len(), diagnosis }))
@@ -131,7 +131,7 @@ fn score_each<'a>(
     mut take: impl FnMut(&Enabled, &[i64]),
 ) -> Result<(), String> {
     let mut scores = vec![0_i64; feasible.len()];
-    for enabled in &profile.plugins {
+    for enabled in profile.at(Point::Score) {
         if let Some(scorer) = filters.check_of(enabled.idx).and_then(NodeFilter::scorer) {
             score_all(cycle.snapshot, scorer, feasible, &mut scores);
             take(enabled, &scores);

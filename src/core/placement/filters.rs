@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Cycle, Diagnosis, Enabled, FitError, NodeFilter, NodeSlot, NodeView, Placement, PluginSet, PreFilter,
-    Profile, Reason, Rejection, Resolvable, Snapshot, Verdict,
+    Cycle, Diagnosis, Enabled, FitError, NodeFilter, NodeSlot, NodeView, Placement, PluginSet, Point,
+    PreFilter, Profile, Reason, Rejection, Resolvable, Snapshot, Verdict,
 };
 use crate::model::NodeName;
 
 /// The checks of all plugins that have something to check for the pod.
 #[derive(Default)]
 pub(super) struct Filters<'a> {
+    /// In the order of Filter, each with its plugin's place in the registry.
     checks: Vec<(usize, Box<dyn NodeFilter + 'a>)>,
+    /// Those of plugins that are asked at PreFilter but not at Filter.
+    unasked: Vec<(usize, Box<dyn NodeFilter + 'a>)>,
     narrowed: Option<Narrowed>,
 }
 
@@ -48,12 +51,12 @@ pub(super) fn prepare<'a>(cycle: Cycle<'a>, profile: &'a Profile) -> Prepared<'a
     let mut filters = Filters::default();
     let mut awaited = Vec::new();
     let mut rejected = None;
-    for Enabled { idx, plugin, weight: _ } in &profile.plugins {
+    for Enabled { idx, plugin, weight: _ } in profile.preparing() {
         match plugin.pre_filter(cycle) {
             PreFilter::Skip => (),
-            PreFilter::Check(check) => filters.checks.push((*idx, check)),
+            PreFilter::Check(check) => filters.add(profile, *idx, check),
             PreFilter::Narrow(names, check) => {
-                filters.checks.push((*idx, check));
+                filters.add(profile, *idx, check);
                 let narrowed = filters.narrow(*idx, plugin.name(), names);
                 if narrowed.names.is_empty() {
                     return Prepared::Rejected(reject_pod(cycle, narrowed.by, narrowed.rejection()));
@@ -70,7 +73,7 @@ pub(super) fn prepare<'a>(cycle: Cycle<'a>, profile: &'a Profile) -> Prepared<'a
     }
     match rejected {
         _ if !awaited.is_empty() => Prepared::AwaitDelays(awaited),
-        None => Prepared::Filters(filters),
+        None => Prepared::Filters(filters.in_order(profile)),
         Some((idx, rejection)) => {
             let mut plugins = filters.narrowed.map(|narrowed| narrowed.by).unwrap_or_default();
             plugins.insert(idx);
@@ -86,7 +89,20 @@ fn reject_pod(cycle: Cycle<'_>, plugins: PluginSet, rejection: Rejection) -> Box
 
 // === impl Filters ===
 
-impl Filters<'_> {
+impl<'a> Filters<'a> {
+    fn add(&mut self, profile: &Profile, plugin: usize, check: Box<dyn NodeFilter + 'a>) {
+        match profile.rank(Point::Filter, plugin) {
+            Some(_) => self.checks.push((plugin, check)),
+            None => self.unasked.push((plugin, check)),
+        }
+    }
+
+    /// With the checks in the order of Filter, which may not be that of PreFilter.
+    fn in_order(mut self, profile: &Profile) -> Self {
+        self.checks.sort_by_key(|(plugin, _)| profile.rank(Point::Filter, *plugin));
+        self
+    }
+
     fn narrow(&mut self, idx: usize, plugin: &'static str, names: Vec<NodeName>) -> &Narrowed {
         let names = names.into_iter();
         let names = match self.narrowed.take() {
@@ -118,12 +134,14 @@ impl Filters<'_> {
 
     /// What this plugin checks for the pod, if anything.
     pub(super) fn check_of(&self, plugin: usize) -> Option<&dyn NodeFilter> {
-        self.checks.iter().find(|(idx, _)| *idx == plugin).map(|(_, check)| check.as_ref())
+        let mut checks = self.checks.iter().chain(&self.unasked);
+        checks.find(|(idx, _)| *idx == plugin).map(|(_, check)| check.as_ref())
     }
 
     /// Reserve.
-    pub(super) fn reserve(&self, node: NodeView<'_>, feasible: usize) -> Placement {
-        let annotations = self.checks.iter().flat_map(|(_, check)| check.reserve(node)).collect();
+    pub(super) fn reserve(&self, profile: &Profile, node: NodeView<'_>, feasible: usize) -> Placement {
+        let checks = profile.at(Point::Reserve).iter().filter_map(|enabled| self.check_of(enabled.idx));
+        let annotations = checks.flat_map(|check| check.reserve(node)).collect();
         Placement { slot: node.slot, node: node.node.name.clone(), feasible, annotations }
     }
 

@@ -10,6 +10,7 @@ mod label_index;
 mod nominations;
 mod normalize;
 pub mod plugins;
+mod point;
 mod profile;
 mod snapshot;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use framework::{
 };
 pub use images::{ImageState, Images};
 pub use nominations::Nominations;
-pub use profile::{Enabled, PluginSet, Profile};
+pub use point::Point;
+pub use profile::{Enabled, ListedPlugin, PluginList, PluginLists, PluginSet, Profile, ProfileError};
 pub use snapshot::{NodeSlot, NodeView, Nodes, Snapshot, Usage};
 pub use workloads::{Workload, WorkloadRef, Workloads};

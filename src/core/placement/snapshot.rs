@@ -28,6 +28,8 @@ pub struct Usage {
     pub pods: Vec<Arc<Pod>>,
     /// Host ports in use.
     pub ports: Vec<HostPort>,
+    /// Virtual machine interfaces in use.
+    pub vmis: i64,
 }
 
 /// A node and what its pods use.
@@ -94,12 +96,14 @@ impl Usage {
         self.non_zero.add(pod.non_zero);
         self.pods.push(Arc::clone(pod));
         self.ports.extend(pod.ports.iter().cloned());
+        self.vmis += i64::from(pod.vmis.taken());
     }
 
     /// Counts `pod` no longer.
     pub fn remove(&mut self, pod: &Pod) {
         self.requested.subtract(&pod.requests);
         self.non_zero.subtract(pod.non_zero);
+        self.vmis -= i64::from(pod.vmis.taken());
         if let Some(idx) = self.pods.iter().position(|known| known.uid == pod.uid) {
             self.pods.swap_remove(idx);
         }

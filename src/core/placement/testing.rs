@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Cycle, NodeSlot, NodeView, Plugin, PreFilter, PreScore, Rejection, Resolvable, Snapshot, Usage};
 use crate::model::{
     Bytes, HostPort, Image, MilliCpu, Name, Node, NodeName, NodeSelectorTerm, NonZeroRequest, Pod,
-    PreferredTerm, Protocol, Requirement, RequirementOp, Taint, TaintEffect, Toleration, TolerationOp,
+    PreferredTerm, Protocol, Requirement, RequirementOp, Taint, TaintEffect, Toleration, TolerationOp, Vmis,
 };
 
 /// A node and what is used on it.
@@ -270,6 +270,11 @@ impl TestPod {
 
     pub(crate) fn tolerate(mut self, toleration: Toleration) -> Self {
         self.0.tolerations = self.0.tolerations.into_iter().chain([toleration]).collect();
+        self
+    }
+
+    pub(crate) fn vmis(mut self, vmis: Vmis) -> Self {
+        self.0.vmis = vmis;
         self
     }
 

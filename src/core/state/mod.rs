@@ -244,7 +244,7 @@ impl State {
             // A pod that no plugin rejected waits for a node to be there at all.
             (rejected_by.is_empty() && matches!(event, ClusterEvent::NodeAdded(_)))
                 || profile
-                    .plugins
+                    .plugins()
                     .iter()
                     .any(|enabled| rejected_by.contains(enabled.idx) && enabled.plugin.cured_by(pod, event))
         };

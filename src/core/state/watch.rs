@@ -228,6 +228,7 @@ fn is_equivalent(old: &Pod, new: &Pod) -> bool {
         node_affinity,
         tolerations,
         images,
+        vmis,
         unsupported,
     } = old;
     *terminating == new.terminating
@@ -246,5 +247,6 @@ fn is_equivalent(old: &Pod, new: &Pod) -> bool {
         && *node_affinity == new.node_affinity
         && *tolerations == new.tolerations
         && *images == new.images
+        && *vmis == new.vmis
         && *unsupported == new.unsupported
 }

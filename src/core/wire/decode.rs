@@ -10,14 +10,26 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 use crate::model::Quantity;
 
 use super::error::Problem;
+use super::networks::{CountNetworks, NETWORKS, Networks};
 
 /// A JSON object as pairs in the order given. Of two with one key the later counts.
 #[derive(Clone, Debug)]
 pub(super) struct Pairs<V>(pub(super) Vec<(String, V)>);
 
-/// Annotations, of which only those with [`KEPT_PREFIX`] are kept.
+/// Annotations, of which only those with [`KEPT_PREFIX`] are kept. Of the list of networks only the number
+/// is.
 #[derive(Clone, Debug, Default)]
-pub(super) struct KeptAnnotations(pub(super) Vec<(String, String)>);
+pub(super) struct KeptAnnotations {
+    pub(super) kept: Vec<(String, String)>,
+    pub(super) networks: Networks,
+}
+
+/// What becomes of an annotation.
+enum AnnotationKey {
+    Kept(String),
+    Networks,
+    Other,
+}
 
 /// The prefix of annotations that mean something to the scheduler.
 const KEPT_PREFIX: &str = "kubectl-edge.dev/";
@@ -92,15 +104,16 @@ impl<'de> Visitor<'de> for KeptVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut kept = Vec::new();
+        let mut annotations = KeptAnnotations::default();
         while let Some(key) = map.next_key_seed(KeptKey)? {
             match key {
-                Some(key) => kept.push((key, map.next_value()?)),
+                AnnotationKey::Kept(key) => annotations.kept.push((key, map.next_value()?)),
+                AnnotationKey::Networks => annotations.networks = map.next_value_seed(CountNetworks)?,
                 // The value may be kilobytes long: it is passed over in place.
-                None => drop(map.next_value::<IgnoredAny>()?),
+                AnnotationKey::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(KeptAnnotations(kept))
+        Ok(annotations)
     }
 
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
@@ -112,7 +125,7 @@ impl<'de> Visitor<'de> for KeptVisitor {
 struct KeptKey;
 
 impl<'de> DeserializeSeed<'de> for KeptKey {
-    type Value = Option<String>;
+    type Value = AnnotationKey;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
@@ -120,14 +133,18 @@ impl<'de> DeserializeSeed<'de> for KeptKey {
 }
 
 impl Visitor<'_> for KeptKey {
-    type Value = Option<String>;
+    type Value = AnnotationKey;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text")
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(key.starts_with(KEPT_PREFIX).then(|| key.to_owned()))
+        Ok(match key {
+            NETWORKS => AnnotationKey::Networks,
+            _ if key.starts_with(KEPT_PREFIX) => AnnotationKey::Kept(key.to_owned()),
+            _ => AnnotationKey::Other,
+        })
     }
 }
 

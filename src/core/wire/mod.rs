@@ -15,6 +15,7 @@ mod error;
 mod intern;
 mod meta;
 mod namespace;
+mod networks;
 mod node;
 mod pod;
 mod ports;

@@ -166,7 +166,7 @@ impl PodObject {
             version: metadata.version(),
             generation: metadata.generation.unwrap_or(0),
             labels: interner.labels(&metadata.labels.0),
-            annotations: interner.labels(&metadata.annotations.0),
+            annotations: interner.labels(&metadata.annotations.kept),
             owner: metadata.controller(interner),
             scheduler_name: interner.intern(or_word(spec.scheduler_name.as_deref(), "default-scheduler")),
             priority: spec.priority.unwrap_or(0),
@@ -187,6 +187,7 @@ impl PodObject {
             node_affinity: spec.affinity.read_node_affinity(interner)?,
             tolerations: super::toleration::read(&spec.tolerations, interner)?,
             images: spec.images(interner),
+            vmis: metadata.annotations.networks.vmis(spec.host_network == Some(true)),
             unsupported: unsupported::reason(spec),
             key,
         })

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::placement::Plugin;
 use crate::placement::testing::{TestNode, TestPod, node, on_name, pod, snapshot};
@@ -53,7 +55,7 @@ fn check(answers: [Answer; 3], expected: &str) {
         plugin: Box::new(Answers(name, answer)),
         weight: 1,
     });
-    let profile = Profile { scheduler_name: "test".into(), plugins: plugins.collect() };
+    let profile = Profile::of_plugins(plugins);
     let cluster = snapshot(&["n1", "n2", "n3", "n4"].map(node));
     assert_eq!(describe(place(&cluster, &pod("p"), &profile), &profile), expected);
 }
@@ -64,8 +66,8 @@ fn describe(decision: Decision, profile: &Profile) -> String {
         Decision::AwaitDelays(nodes) => format!("awaits {nodes:?}"),
         Decision::Fail(message) => format!("fails: {message}"),
         Decision::Reject(error) => {
-            let blamed = |enabled: &&Enabled| error.diagnosis.plugins.contains(enabled.idx);
-            let names = profile.plugins.iter().filter(blamed).map(|enabled| enabled.plugin.name());
+            let blamed = |enabled: &&Arc<Enabled>| error.diagnosis.plugins.contains(enabled.idx);
+            let names = profile.plugins().iter().filter(blamed).map(|enabled| enabled.plugin.name());
             format!("{error} ({})", names.collect::<Vec<_>>().join(" "))
         }
     }

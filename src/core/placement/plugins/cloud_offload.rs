@@ -30,6 +30,20 @@ pub struct CloudOffload {
 
 const NOT_CLOUD: Reason = Reason::Fixed("node(s) were not cloud nodes");
 
+// === impl CloudOffloadMode ===
+
+impl CloudOffloadMode {
+    /// The mode where a profile of this name says nothing: the BME scheduler's own for its name, and none
+    /// for profiles that are not ours, so that they place pods as kube-scheduler does.
+    pub fn default_of_profile(scheduler_name: &str) -> Self {
+        match scheduler_name {
+            "edge-scheduler" => Self::Preferred,
+            "custom-scheduler" => Self::Required,
+            _ => Self::Disabled,
+        }
+    }
+}
+
 // === impl CloudOffload ===
 
 impl Default for CloudOffload {

@@ -1,6 +1,7 @@
 //! The plugins: one file each, one line each in [`REGISTRY`].
 
 pub mod cloud_offload;
+pub mod default_binder;
 pub mod image_locality;
 pub mod network_delay;
 pub mod node_affinity;
@@ -12,15 +13,19 @@ pub mod node_unschedulable;
 pub mod priority_sort;
 pub mod scheduling_gates;
 pub mod taint_toleration;
+pub mod vmi_capacity;
 
 use super::Plugin;
+use super::Point::{self, Bind, Filter, PreEnqueue, PreFilter, PreScore, QueueSort, Reserve, Score};
 
 /// A plugin that profiles can name.
 pub struct Registration {
     /// Its name, as upstream has it.
     pub name: &'static str,
-    /// The weight of its score where a profile gives none; upstream's for upstream's plugins.
-    pub weight: i64,
+    /// The weight of its score where a profile gives none; upstream's for upstream's plugins. 0 means 1.
+    pub weight: i32,
+    /// The extension points it has.
+    pub points: &'static [Point],
     /// Makes it with its default arguments.
     pub build: fn() -> Box<dyn Plugin>,
 }
@@ -32,39 +37,82 @@ pub const REGISTRY: &[Registration] = &[
     Registration {
         name: "SchedulingGates",
         weight: 0,
+        points: &[PreEnqueue],
         build: || Box::new(scheduling_gates::SchedulingGates),
     },
-    Registration { name: "PrioritySort", weight: 0, build: || Box::new(priority_sort::PrioritySort) },
+    Registration {
+        name: "PrioritySort",
+        weight: 0,
+        points: &[QueueSort],
+        build: || Box::new(priority_sort::PrioritySort),
+    },
     Registration {
         name: "NodeUnschedulable",
         weight: 0,
+        points: &[Filter],
         build: || Box::new(node_unschedulable::NodeUnschedulable),
     },
-    Registration { name: "NodeName", weight: 0, build: || Box::new(node_name::NodeName) },
+    Registration { name: "NodeName", weight: 0, points: &[Filter], build: || Box::new(node_name::NodeName) },
     Registration {
         name: "TaintToleration",
         weight: 3,
+        points: &[Filter, PreScore, Score],
         build: || Box::new(taint_toleration::TaintToleration),
     },
-    Registration { name: "NodeAffinity", weight: 2, build: || Box::<node_affinity::NodeAffinity>::default() },
-    Registration { name: "NetworkDelay", weight: 1, build: || Box::new(network_delay::NetworkDelay) },
+    Registration {
+        name: "NodeAffinity",
+        weight: 2,
+        points: &[PreFilter, Filter, PreScore, Score],
+        build: || Box::<node_affinity::NodeAffinity>::default(),
+    },
+    Registration {
+        name: "NetworkDelay",
+        weight: 1,
+        points: &[PreFilter, Filter, Score, Reserve],
+        build: || Box::new(network_delay::NetworkDelay),
+    },
     Registration {
         name: "CloudOffload",
         weight: 5,
+        points: &[Filter, Score],
         build: || Box::new(cloud_offload::CloudOffload::default()),
     },
-    Registration { name: "NodePorts", weight: 0, build: || Box::new(node_ports::NodePorts) },
+    Registration {
+        name: "NodePorts",
+        weight: 0,
+        points: &[PreFilter, Filter],
+        build: || Box::new(node_ports::NodePorts),
+    },
+    Registration {
+        name: "VMICapacity",
+        weight: 1,
+        points: &[Filter, Score],
+        build: || Box::new(vmi_capacity::VmiCapacity::default()),
+    },
     Registration {
         name: "NodeResourcesFit",
         weight: 1,
+        points: &[PreFilter, Filter, PreScore, Score],
         build: || Box::<node_resources_fit::NodeResourcesFit>::default(),
     },
     Registration {
         name: "NodeResourcesBalancedAllocation",
         weight: 1,
+        points: &[PreScore, Score],
         build: || Box::<node_resources_balanced_allocation::NodeResourcesBalancedAllocation>::default(),
     },
-    Registration { name: "ImageLocality", weight: 1, build: || Box::new(image_locality::ImageLocality) },
+    Registration {
+        name: "ImageLocality",
+        weight: 1,
+        points: &[Score],
+        build: || Box::new(image_locality::ImageLocality),
+    },
+    Registration {
+        name: "DefaultBinder",
+        weight: 0,
+        points: &[Bind],
+        build: || Box::new(default_binder::DefaultBinder),
+    },
 ];
 
 #[cfg(test)]

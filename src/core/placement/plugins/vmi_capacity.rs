@@ -1,0 +1,287 @@
+//! VMICapacity: how many virtual machine interfaces a DPDK node can host, as Filter and as Score
+//! (after the plugin of the Contrail CN2 scheduler).
+
+use crate::model::{Labels, Node, Pod, Vmis};
+use crate::placement::{
+    ClusterEvent, Cycle, NodeFilter, NodeScorer, NodeSlot, NodeView, Plugin, PreFilter, PreScore, Reason,
+    Rejection, Snapshot, Verdict, normalize,
+};
+
+/// Whose placement depends on VMIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VmiCapacityMode {
+    /// Every pod goes to a DPDK node with enough VMIs left, and the nodes with the fewest are preferred. It
+    /// is what the Contrail scheduler does.
+    Required,
+    /// Every pod that goes to a DPDK node finds enough VMIs left there; other nodes are not limited. Pods
+    /// with further networks prefer the nodes with the fewest VMIs.
+    Limited,
+    /// The same, for pods with further networks alone.
+    OnRequest,
+}
+
+/// Rejects DPDK nodes whose VMIs are used up. One that is in use counts whatever scheduler placed its
+/// pod, and before the API server has confirmed it.
+///
+/// A pod on its node's own network takes none and is never rejected for the number of them.
+pub struct VmiCapacity {
+    /// Whose placement depends on VMIs.
+    pub mode: VmiCapacityMode,
+    /// How many VMIs a DPDK node can host.
+    pub max_vmi_count: u32,
+    /// The labels of a DPDK node, all of them.
+    pub node_labels: Labels,
+}
+
+const NOT_DPDK: Reason = Reason::Fixed("node(s) didn't have the labels required by VMICapacity");
+const FULL: Reason = Reason::Fixed("node(s) exceed max VMI count");
+const UNREADABLE: Reason = Reason::Fixed(
+    "pod's annotation k8s.v1.cni.cncf.io/networks was neither a comma-separated list of networks \
+     nor a JSON list of objects with a name",
+);
+
+// === impl VmiCapacityMode ===
+
+impl VmiCapacityMode {
+    /// The mode where a profile of this name says nothing: the Contrail scheduler's own for its name, and
+    /// for profiles that are not ours the one that changes least.
+    pub fn default_of_profile(scheduler_name: &str) -> Self {
+        match scheduler_name {
+            "contrail-scheduler" => Self::Required,
+            "edge-scheduler" | "custom-scheduler" => Self::Limited,
+            _ => Self::OnRequest,
+        }
+    }
+}
+
+// === impl VmiCapacity ===
+
+impl Default for VmiCapacity {
+    fn default() -> Self {
+        Self::with_mode(VmiCapacityMode::OnRequest)
+    }
+}
+
+impl VmiCapacity {
+    /// How many VMIs a DPDK node can host, where nothing else is said.
+    pub const DEFAULT_MAX: u32 = 32;
+    /// The label of a DPDK node, where nothing else is said.
+    pub const DEFAULT_LABEL: (&'static str, &'static str) = ("agent-mode", "dpdk");
+
+    /// Counts on nodes labelled `agent-mode=dpdk`, up to 32.
+    pub fn with_mode(mode: VmiCapacityMode) -> Self {
+        Self {
+            mode,
+            max_vmi_count: Self::DEFAULT_MAX,
+            node_labels: [Self::DEFAULT_LABEL].into_iter().collect(),
+        }
+    }
+
+    fn is_dpdk(&self, node: &Node) -> bool {
+        self.node_labels.iter().all(|(key, value)| node.labels.shared(key) == Some(value))
+    }
+
+    /// The DPDK nodes by slot. Without labels every node is one.
+    fn dpdk_nodes(&self, snapshot: &Snapshot) -> Vec<bool> {
+        let nodes = &snapshot.nodes;
+        let Some((key, value)) = self.node_labels.iter().next() else { return vec![true; nodes.num_slots()] };
+        let mut is_dpdk = vec![false; nodes.num_slots()];
+        for node in nodes.labelled(key, value).filter(|node| self.is_dpdk(node.node)) {
+            if let Some(is_dpdk) = is_dpdk.get_mut(node.slot.idx()) {
+                *is_dpdk = true;
+            }
+        }
+        is_dpdk
+    }
+
+    /// The DPDK nodes, if `pod` depends on them.
+    fn prepare(&self, pod: &Pod, snapshot: &Snapshot) -> Option<Vec<bool>> {
+        if self.mode == VmiCapacityMode::OnRequest && !pod.vmis.asks_for_more() {
+            return None;
+        }
+        let is_dpdk = self.dpdk_nodes(snapshot);
+        (self.mode == VmiCapacityMode::Required || is_dpdk.contains(&true)).then_some(is_dpdk)
+    }
+}
+
+impl Plugin for VmiCapacity {
+    fn name(&self) -> &'static str {
+        "VMICapacity"
+    }
+
+    fn pre_filter<'a>(&'a self, cycle: Cycle<'a>) -> PreFilter<'a> {
+        let Some(is_dpdk) = self.prepare(cycle.pod, cycle.snapshot) else { return PreFilter::Skip };
+        PreFilter::Check(Box::new(Room {
+            is_dpdk,
+            dpdk_only: self.mode == VmiCapacityMode::Required,
+            requested: cycle.pod.vmis,
+            max: self.max_vmi_count.into(),
+        }))
+    }
+
+    fn pre_score<'a>(&'a self, cycle: Cycle<'a>, _feasible: &[NodeSlot]) -> PreScore<'a> {
+        let asks = self.mode == VmiCapacityMode::Required || cycle.pod.vmis.asks_for_more();
+        if asks && self.prepare(cycle.pod, cycle.snapshot).is_some() {
+            return PreScore::Score(Box::new(FewestVmis));
+        }
+        PreScore::Skip
+    }
+
+    fn cured_by(&self, pod: &Pod, event: &ClusterEvent<'_>) -> bool {
+        let admits_others = self.mode != VmiCapacityMode::Required;
+        match event {
+            ClusterEvent::NodeAdded(node) => admits_others || self.is_dpdk(node),
+            ClusterEvent::NodeUpdated { old, new } => self.is_dpdk(old) != self.is_dpdk(new),
+            // With the last DPDK node the networks that can't be read cease to matter.
+            ClusterEvent::NodeRemoved(node) => {
+                admits_others && pod.vmis == Vmis::Unreadable && self.is_dpdk(node)
+            }
+            ClusterEvent::PodFreed(other) => other.vmis.taken() > 0,
+            ClusterEvent::PodUpdated { old, new } => old.vmis.taken() > new.vmis.taken(),
+            ClusterEvent::PodPlaced(_)
+            | ClusterEvent::NamespaceChanged { .. }
+            | ClusterEvent::DelaysChanged(_) => false,
+        }
+    }
+}
+
+/// What a pod needs and where it counts.
+struct Room {
+    /// By slot.
+    is_dpdk: Vec<bool>,
+    dpdk_only: bool,
+    requested: Vmis,
+    max: i64,
+}
+
+/// The fewer VMIs are in use, the better.
+struct FewestVmis;
+
+impl NodeFilter for Room {
+    fn filter(&self, node: NodeView<'_>) -> Verdict {
+        let is_dpdk = self.is_dpdk.get(node.slot.idx()).copied().unwrap_or(false);
+        let requested = match self.requested {
+            Vmis::Unreadable => return Rejection::unresolvable(UNREADABLE).into(),
+            Vmis::Known(count) => i64::from(count),
+        };
+        if !is_dpdk {
+            return if self.dpdk_only { Rejection::unresolvable(NOT_DPDK).into() } else { Verdict::Fits };
+        }
+        if requested > self.max {
+            return Rejection::unresolvable(FULL).into();
+        }
+        if requested > 0 && requested > self.max - node.usage.vmis {
+            return Rejection::unschedulable(FULL).into();
+        }
+        Verdict::Fits
+    }
+}
+
+impl NodeScorer for FewestVmis {
+    fn score(&self, node: NodeView<'_>) -> i64 {
+        node.usage.vmis
+    }
+
+    fn normalize(&self, scores: &mut [i64]) {
+        normalize::lowest_is_best(scores);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use VmiCapacityMode::{Limited, OnRequest, Required};
+
+    use super::*;
+    use crate::placement::testing::{TestNode, TestPod, filter, node, pod, score};
+
+    /// A node with one pod of this many VMIs.
+    fn used(name: &str, vmis: u32) -> TestNode {
+        node(name).with_pods(&[pod("other").vmis(Vmis::Known(vmis)).build()])
+    }
+
+    fn dpdk(name: &str, vmis: u32) -> TestNode {
+        used(name, vmis).label("agent-mode", "dpdk")
+    }
+
+    fn asks(vmis: u32) -> TestPod {
+        pod("p").vmis(Vmis::Known(vmis))
+    }
+
+    #[track_caller]
+    fn check(mode: VmiCapacityMode, pod: &TestPod, on: &TestNode, expected: &str) {
+        assert_eq!(filter(&VmiCapacity::with_mode(mode), pod, on), expected);
+    }
+
+    const FULL: &str = "preemptible: node(s) exceed max VMI count";
+    const NOT_DPDK: &str = "final: node(s) didn't have the labels required by VMICapacity";
+
+    #[test]
+    fn a_dpdk_node_takes_pods_up_to_its_vmis() {
+        check(Required, &asks(1), &dpdk("n", 31), "fits");
+        check(Required, &asks(1), &dpdk("n", 32), FULL);
+        check(Required, &asks(3), &dpdk("n", 29), "fits");
+        check(Required, &asks(3), &dpdk("n", 30), FULL);
+        check(Required, &asks(33), &dpdk("n", 0), "final: node(s) exceed max VMI count");
+        check(Required, &asks(0), &dpdk("n", 40), "fits");
+    }
+
+    #[test]
+    fn nodes_without_all_the_labels_are_for_others() {
+        check(Required, &asks(1), &node("n"), NOT_DPDK);
+        check(Required, &asks(0), &node("n"), NOT_DPDK);
+        check(Required, &asks(1), &node("n").label("agent-mode", "kernel"), NOT_DPDK);
+        let two = VmiCapacity {
+            node_labels: [("agent-mode", "dpdk"), ("rack", "1")].into_iter().collect(),
+            ..VmiCapacity::with_mode(Required)
+        };
+        assert_eq!(filter(&two, &asks(1), &dpdk("n", 0)), NOT_DPDK);
+        assert_eq!(filter(&two, &asks(1), &dpdk("n", 0).label("rack", "1")), "fits");
+        let any = VmiCapacity { node_labels: Labels::default(), ..VmiCapacity::with_mode(Required) };
+        assert_eq!(filter(&any, &asks(1), &used("n", 32)), FULL);
+    }
+
+    #[test]
+    fn where_it_is_not_required_only_dpdk_nodes_are_limited() {
+        for mode in [Limited, OnRequest] {
+            check(mode, &asks(3), &dpdk("n", 30), FULL);
+            check(mode, &asks(3), &used("n", 30), "fits");
+        }
+        check(Limited, &asks(1), &dpdk("n", 32), FULL);
+        check(OnRequest, &asks(1), &dpdk("n", 32), "fits");
+    }
+
+    #[test]
+    fn a_pod_whose_networks_can_not_be_read_is_not_placed_where_they_count() {
+        let broken = pod("p").vmis(Vmis::Unreadable);
+        for mode in [Required, Limited, OnRequest] {
+            check(mode, &broken, &dpdk("n", 0), &format!("final: {}", UNREADABLE.as_str()));
+        }
+        check(Limited, &broken, &node("n"), "fits");
+    }
+
+    #[test]
+    fn the_node_with_the_fewest_vmis_is_preferred() {
+        let nodes = [dpdk("a", 8), dpdk("b", 0), dpdk("c", 2)];
+        let scores = |mode, pod: &TestPod| score(&VmiCapacity::with_mode(mode), pod, &nodes);
+        assert_eq!(scores(Required, &asks(1)), Some(vec![0, 100, 75]));
+        assert_eq!(scores(Limited, &asks(2)), Some(vec![0, 100, 75]));
+        assert_eq!(scores(Limited, &asks(1)), None);
+        assert_eq!(scores(OnRequest, &asks(1)), None);
+        assert_eq!(score(&VmiCapacity::with_mode(OnRequest), &asks(2), &[node("a"), node("b")]), None);
+    }
+
+    #[test]
+    fn what_frees_vmis_or_brings_a_node_wakes_a_pod() {
+        let plugin = VmiCapacity::with_mode(Required);
+        let cured = |event: &ClusterEvent<'_>| plugin.cured_by(&asks(1), event);
+        let (plain, labelled) = (node("n").node, dpdk("n", 0).node);
+        assert!(cured(&ClusterEvent::NodeAdded(&labelled)) && !cured(&ClusterEvent::NodeAdded(&plain)));
+        assert!(cured(&ClusterEvent::NodeUpdated { old: &plain, new: &labelled }));
+        assert!(!cured(&ClusterEvent::NodeUpdated { old: &labelled, new: &labelled }));
+        assert!(cured(&ClusterEvent::PodFreed(&asks(1))) && !cured(&ClusterEvent::PodFreed(&asks(0))));
+        assert!(cured(&ClusterEvent::PodUpdated { old: &asks(2), new: &asks(1) }));
+        assert!(!cured(&ClusterEvent::PodPlaced(&asks(1))));
+        let limited = VmiCapacity::with_mode(Limited);
+        assert!(limited.cured_by(&asks(1), &ClusterEvent::NodeAdded(&plain)));
+    }
+}
