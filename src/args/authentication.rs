@@ -1,0 +1,50 @@
+//! Flags of the delegated authentication (upstream: `apiserver/pkg/server/options/authentication.go`).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+
+use super::duration;
+
+/// How it is found out who a request is from.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Authentication flags")]
+pub struct AuthenticationArgs {
+    /// A kubeconfig that may create tokenreviews.authentication.k8s.io. Without it, the service account of the pod; outside
+    /// of a pod every request with a token is anonymous and no client CA is looked up.
+    #[arg(long, value_name = "FILE")]
+    pub authentication_kubeconfig: Option<PathBuf>,
+    /// Don't look up in the cluster what is missing of the authentication's configuration.
+    #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1,
+        require_equals = true, action = ArgAction::Set, value_parser = super::bool::parse)]
+    pub authentication_skip_lookup: bool,
+    /// For how long the answer about a token is remembered.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
+    pub authentication_token_webhook_cache_ttl: Duration,
+    /// Go on if the look-up of the configuration fails; all requests may be anonymous then.
+    #[arg(long, value_name = "BOOL", default_value = "true", default_missing_value = "true", num_args = 0..=1,
+        require_equals = true, action = ArgAction::Set, value_parser = super::bool::parse)]
+    pub authentication_tolerate_lookup_failure: bool,
+    /// A request with a client certificate signed by one of these authorities is from its `CommonName`.
+    #[arg(long, value_name = "FILE")]
+    pub client_ca_file: Option<PathBuf>,
+    /// `CommonNames` of client certificates that may say whom a request is from by its headers; none means any.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub requestheader_allowed_names: Vec<String>,
+    /// The authorities that sign the certificates of those who may say so.
+    #[arg(long, value_name = "FILE")]
+    pub requestheader_client_ca_file: Option<PathBuf>,
+    /// Prefixes of headers with more about the user.
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',', default_value = "x-remote-extra-")]
+    pub requestheader_extra_headers_prefix: Vec<String>,
+    /// Headers with the user's groups.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "x-remote-group")]
+    pub requestheader_group_headers: Vec<String>,
+    /// Headers with the user's UID.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub requestheader_uid_headers: Vec<String>,
+    /// Headers with the user's name.
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "x-remote-user")]
+    pub requestheader_username_headers: Vec<String>,
+}
