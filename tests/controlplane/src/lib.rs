@@ -52,5 +52,5 @@ pub use error::Error;
 pub use node::{Effect, FakeNode};
 pub use options::{KubeScheduler, Options, User};
 pub use proc::{Bytes, ProcessId, Usage, usage};
-pub use tool::build_all;
+pub use tool::{build_all, end_to_end_tests};
 pub use wait::wait_for;

@@ -22,9 +22,15 @@ pub(crate) const STAGES: &str = "stages.yaml";
 /// Where KWOK's module keeps the stages we use.
 const STAGE_FOLDERS: [&str; 3] = ["node/fast", "node/heartbeat-with-lease", "pod/fast"];
 
+/// The program of Kubernetes' own end-to-end tests.
+const END_TO_END_TESTS: &str = "e2e.test";
+
 /// How a program is built.
 struct Recipe {
-    component: Component,
+    /// The program's name.
+    name: &'static str,
+    /// What the go command is to do.
+    verb: &'static [&'static str],
     /// The Go module that pins it.
     module: PathBuf,
     /// The program's package.
@@ -46,10 +52,13 @@ pub(crate) fn program(component: Component) -> Result<PathBuf, Error> {
     if let Some(program) = from_assets(name) {
         return Ok(program);
     }
-    let recipe = Recipe::of(component)?;
-    let waiting = || say(&format!("waiting for another process that builds, to have {name}"));
-    let folder = Cache::from_env()?.get(&recipe.entry(), waiting, |folder| recipe.make(folder))?;
-    Ok(folder.join(name))
+    Recipe::of(component)?.get()
+}
+
+/// Kubernetes' own end-to-end tests, of the control plane's version; the first time they are built.
+pub fn end_to_end_tests() -> Result<PathBuf, Error> {
+    const PACKAGE: &str = "k8s.io/kubernetes/test/e2e";
+    Recipe::pinned("e2e", END_TO_END_TESTS, "k8s.io/kubernetes", PACKAGE)?.get()
 }
 
 /// A program from the folder that other Kubernetes projects' tests use too. KWOK is never in there.
@@ -94,6 +103,16 @@ impl Recipe {
             }
             Component::Kwok => ("kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok"),
         };
+        Self::pinned(folder, component.name(), module, package)
+    }
+
+    /// The program `name` made of `package`, in the version of `module` that the Go module in `folder` pins.
+    fn pinned(
+        folder: &str,
+        name: &'static str,
+        module: &'static str,
+        package: &'static str,
+    ) -> Result<Self, Error> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools").join(folder);
         let read = |name: &str| {
             let file = folder.join(name);
@@ -103,23 +122,31 @@ impl Recipe {
         let version = required_version(&go_mod, module).ok_or_else(|| {
             Error::Invalid(format!("{}/go.mod does not require {module}", folder.display()))
         })?;
-        let ldflags = ldflags(component, &version);
+        let verb: &[&str] = if name == END_TO_END_TESTS { &["test", "-c"] } else { &["build"] };
+        let ldflags = ldflags(module, &version);
         let hash = hash(&[&go_mod, &go_sum, &ldflags, package]);
-        Ok(Self { component, module: folder, package, version, ldflags, hash })
+        Ok(Self { name, verb, module: folder, package, version, ldflags, hash })
     }
 
     /// Its name in the cache.
     fn entry(&self) -> String {
-        format!("{}-{}-{:016x}", self.component, self.version, self.hash)
+        format!("{}-{}-{:016x}", self.name, self.version, self.hash)
+    }
+
+    /// The program, out of the cache.
+    fn get(&self) -> Result<PathBuf, Error> {
+        let waiting = || say(&format!("waiting for another process that builds, to have {}", self.name));
+        let folder = Cache::from_env()?.get(&self.entry(), waiting, |folder| self.make(folder))?;
+        Ok(folder.join(self.name))
     }
 
     /// Builds the program, and what it needs beside it, into `folder`.
     fn make(&self, folder: &Path) -> Result<(), Error> {
         let mut go = self.go();
-        go.args(["build", "-trimpath", "-ldflags", &self.ldflags, "-o"]);
-        go.arg(folder.join(self.component.name())).arg(self.package);
+        go.args(self.verb).args(["-trimpath", "-ldflags", &self.ldflags, "-o"]);
+        go.arg(folder.join(self.name)).arg(self.package);
         self.build(go, &folder.join("build.log"))?;
-        if self.component == Component::Kwok { self.write_stages(&folder.join(STAGES)) } else { Ok(()) }
+        if self.name == Component::Kwok.name() { self.write_stages(&folder.join(STAGES)) } else { Ok(()) }
     }
 
     /// Go in the tool's module, as if nobody had configured anything that changes what comes out.
@@ -133,7 +160,7 @@ impl Recipe {
     fn build(&self, mut go: Command, log: &Path) -> Result<(), Error> {
         const PERIOD: Duration = Duration::from_secs(15);
         let (began, mut said) = (Instant::now(), Duration::ZERO);
-        let what = format!("{} {}", self.component, self.version);
+        let what = format!("{} {}", self.name, self.version);
         say(&format!("building {what}, first time only"));
         let output = File::create(log).context(|| log.display().to_string())?;
         let mut go = go.stdout(Stdio::null()).stderr(output).spawn().map_err(no_go)?;
@@ -173,9 +200,9 @@ impl Recipe {
 }
 
 /// The versions that Kubernetes reports of itself are set when linking; the others need none.
-fn ldflags(component: Component, version: &str) -> String {
+fn ldflags(module: &str, version: &str) -> String {
     let mut flags = "-s -w".to_owned();
-    if matches!(component, Component::Etcd | Component::Kwok) {
+    if module != "k8s.io/kubernetes" {
         return flags;
     }
     let mut numbers = version.trim_start_matches('v').split('.');
