@@ -67,7 +67,11 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn node(number: u32, zone: &str) -> FakeNode {
-    FakeNode::new(format!("node-{number}")).cpu("4").memory("8Gi").label("topology.kubernetes.io/zone", zone)
+    FakeNode::new(format!("node-{number}"))
+        .cpu("4")
+        .memory("8Gi")
+        .internal_ip(&format!("192.0.2.{number}"))
+        .label("topology.kubernetes.io/zone", zone)
 }
 
 fn start(cluster: &ControlPlane, folder: &Path) -> anyhow::Result<Running> {
@@ -115,7 +119,12 @@ fn judge(specs: &[Spec], args: &Args) -> ExitCode {
         println!("{ended:8} {name}{}", if is_missed { "   <-- kube-scheduler passes it" } else { "" });
     }
     let passed = specs.iter().filter(|spec| spec.ended == Ended::Passed).count();
-    println!("{passed} of {} passed, {} of {} required", specs.len(), required.len() - missed, required.len());
+    println!(
+        "{passed} of {} passed, {} of {} required",
+        specs.len(),
+        required.len() - missed,
+        required.len()
+    );
     let all_there = required.iter().all(|name| specs.iter().any(|spec| spec.name == *name));
     ExitCode::from(u8::from(missed > 0 || (!all_there && args.focus.is_none())))
 }

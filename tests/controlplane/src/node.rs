@@ -14,6 +14,7 @@ pub struct FakeNode {
     capacity: Map<String, Value>,
     unschedulable: bool,
     images: Vec<Value>,
+    addresses: Vec<Value>,
 }
 
 /// What a taint does to pods that do not tolerate it.
@@ -41,6 +42,7 @@ impl FakeNode {
             capacity: Map::new(),
             unschedulable: false,
             images: Vec::new(),
+            addresses: Vec::new(),
             name: name.clone(),
         };
         for (key, value) in [
@@ -123,6 +125,13 @@ impl FakeNode {
         self
     }
 
+    /// Adds an address in the cluster, which nobody answers at.
+    #[must_use]
+    pub fn internal_ip(mut self, address: &str) -> Self {
+        self.addresses.push(json!({"type": "InternalIP", "address": address}));
+        self
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -137,8 +146,17 @@ impl FakeNode {
     /// The `Node` object, Ready as if a kubelet had said so. KWOK would do it node by node, and the controller manager
     /// would meanwhile taint those that wait.
     pub(crate) fn object(&self) -> Value {
-        let Self { name, labels, annotations, taints: _, allocatable, capacity, unschedulable, images } =
-            self;
+        let Self {
+            name,
+            labels,
+            annotations,
+            taints: _,
+            allocatable,
+            capacity,
+            unschedulable,
+            images,
+            addresses,
+        } = self;
         json!({
             "apiVersion": "v1",
             "kind": "Node",
@@ -150,6 +168,7 @@ impl FakeNode {
                 "capacity": capacity,
                 "allocatable": allocatable,
                 "images": images,
+                "addresses": addresses,
                 "conditions": [condition("True", "KubeletReady")],
             },
         })
