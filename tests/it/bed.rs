@@ -41,7 +41,12 @@ pub(crate) struct PodSpec {
 impl Bed {
     /// Starts an API server with these nodes; no scheduler yet.
     pub(crate) fn without_scheduler(nodes: &[FakeNode]) -> Self {
-        let cp = ControlPlane::start(Options::default()).unwrap();
+        Self::with(Options::default(), nodes)
+    }
+
+    /// Starts this control plane with these nodes; no scheduler of ours yet.
+    pub(crate) fn with(options: Options, nodes: &[FakeNode]) -> Self {
+        let cp = ControlPlane::start(options).unwrap();
         cp.add_nodes(nodes).unwrap();
         Self { scheduler: None, cp, delays: tempfile::tempdir().unwrap() }
     }

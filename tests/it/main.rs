@@ -6,6 +6,8 @@ mod bed;
 #[cfg(test)]
 mod binding;
 #[cfg(test)]
+mod coexistence;
+#[cfg(test)]
 mod delay;
 #[cfg(test)]
 mod files;
