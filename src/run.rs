@@ -175,7 +175,11 @@ impl Scheduler {
     fn execute(&mut self, action: Action) {
         match action {
             Action::UseDelays(nodes) => _ = self.in_use.send_replace(nodes),
-            Action::Bind(_) | Action::Read(_) | Action::Report(_) | Action::Announce(_) => {
+            Action::Bind(_)
+            | Action::WriteVolumes(_)
+            | Action::Read(_)
+            | Action::Report(_)
+            | Action::Announce(_) => {
                 self.actor.execute(action);
             }
         }

@@ -6,7 +6,10 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use edge_core::state::{Action, Announcement, BindOutcome, Binding, Event, PodRef, ReadOutcome, Report};
+use edge_core::state::{
+    Action, Announcement, BindOutcome, Binding, Event, PodRef, ReadOutcome, Report, VolumesOutcome,
+    WriteVolumes,
+};
 use edge_core::wire::Interner;
 use futures::FutureExt;
 use kube::api::{GetParams, PostParams};
@@ -22,6 +25,7 @@ use super::answer::{Failure, within};
 use super::condition::Conditions;
 use super::notice::{Notice, Notices};
 use super::object::{Pods, Received};
+use super::volumes;
 use crate::clock::Clock;
 use crate::lease::Tenure;
 
@@ -74,6 +78,7 @@ impl Actor {
     pub fn execute(&mut self, action: Action) {
         match action {
             Action::Bind(binding) => self.bind(binding),
+            Action::WriteVolumes(wanted) => self.write_volumes(wanted),
             Action::Read(pod) => self.read(pod),
             Action::Report(report) => self.report(report),
             Action::Announce(announcement) => self.announce(&announcement),
@@ -101,6 +106,19 @@ impl Actor {
         self.answer(pod, outcome, Event::Bind, || {
             BindOutcome::Unknown("the request was given up".to_owned())
         });
+    }
+
+    fn write_volumes(&mut self, wanted: WriteVolumes) {
+        let client = self.client.clone();
+        let pod = wanted.pod.clone();
+        let (tenure, clock) = (self.tenure.clone(), self.clock);
+        let outcome = async move {
+            if !tenure.holds(clock.now()) {
+                return VolumesOutcome::failed("it was not sent: the lease may be another replica's");
+            }
+            volumes::write(&client, &wanted).await
+        };
+        self.answer(pod, outcome, Event::Volumes, || VolumesOutcome::failed("the request was given up"));
     }
 
     fn read(&mut self, pod: PodRef) {

@@ -15,9 +15,11 @@ mod lease;
 mod notice;
 mod object;
 mod series;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+mod volumes;
 pub mod watch;
 
 pub use act::Actor;

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use super::object::{Kind, Namespaces, Nodes, Pods, Received, Undecodable};
+use super::storage::{Attachments, Capacities, Claims, Classes, CsiDrivers, CsiNodes, Volumes};
 
 /// How many objects a page of a list has, where the server can't stream it: it bounds how much undecoded
 /// text is held at once.
@@ -36,10 +37,25 @@ const FORBIDDEN_PAUSE: Duration = Duration::from_mins(1);
 pub fn all(client: &kube::Client, events: &mpsc::Sender<Event>) -> Vec<BoxFuture<'static, &'static str>> {
     let interner = Arc::default();
     vec![
-        follow(client.clone(), events.clone(), Reader::<Pods>::new(&interner)).boxed(),
-        follow(client.clone(), events.clone(), Reader::<Nodes>::new(&interner)).boxed(),
-        follow(client.clone(), events.clone(), Reader::<Namespaces>::new(&interner)).boxed(),
+        boxed::<Pods>(client, events, &interner),
+        boxed::<Nodes>(client, events, &interner),
+        boxed::<Namespaces>(client, events, &interner),
+        boxed::<Claims>(client, events, &interner),
+        boxed::<Volumes>(client, events, &interner),
+        boxed::<Classes>(client, events, &interner),
+        boxed::<CsiNodes>(client, events, &interner),
+        boxed::<CsiDrivers>(client, events, &interner),
+        boxed::<Capacities>(client, events, &interner),
+        boxed::<Attachments>(client, events, &interner),
     ]
+}
+
+fn boxed<K: Kind>(
+    client: &kube::Client,
+    events: &mpsc::Sender<Event>,
+    interner: &Arc<Mutex<Interner>>,
+) -> BoxFuture<'static, &'static str> {
+    follow(client.clone(), events.clone(), Reader::<K>::new(interner)).boxed()
 }
 
 /// Turns what a watch says into changes.

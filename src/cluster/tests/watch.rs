@@ -223,7 +223,7 @@ async fn a_watch_ends_when_nobody_listens() {
     for watch in watch::all(&client, &events) {
         names.push(watch.await);
     }
-    assert_eq!(names, ["pod", "node", "namespace"]);
+    assert_eq!(names.first_chunk(), Some(&["pod", "node", "namespace"]));
     assert_eq!(names.len(), Watched::ALL.len());
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Name, Node, is_label_value};
+use super::{Labels, Name, Node, is_label_value};
 
 /// The operator of a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +90,11 @@ impl Requirement {
         matches!(self.op, RequirementOp::In | RequirementOp::NotIn) && self.values.len() == 1
     }
 
+    /// Whether something with these labels meets the requirement. One that can't be parsed is met by nothing.
+    pub fn holds_for(&self, labels: &Labels) -> bool {
+        self.is_valid_on_label() && self.matches(labels.get(&self.key))
+    }
+
     fn matches(&self, value: Option<&str>) -> bool {
         match self.op {
             RequirementOp::In => value.is_some_and(|value| self.lists(value)),
@@ -165,6 +170,19 @@ impl NodeSelector {
     /// Whether the node matches one of the terms.
     pub fn matches(&self, node: &Node) -> bool {
         self.terms.iter().any(|term| term.matches(node))
+    }
+
+    /// Whether something with these labels, and no name, matches one of the terms: so upstream asks whether a
+    /// volume can be reached from a node.
+    pub fn matches_labels(&self, labels: &Labels) -> bool {
+        self.terms.iter().any(|term| {
+            term.is_usable()
+                && term
+                    .expressions
+                    .iter()
+                    .all(|requirement| requirement.matches(labels.get(&requirement.key)))
+                && term.fields.iter().all(|requirement| requirement.matches(Some("")))
+        })
     }
 
     /// The terms that can match any node.

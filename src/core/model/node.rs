@@ -1,6 +1,6 @@
 //! A node, as far as placing needs it.
 
-use super::{Labels, Name, NodeName, Resources, Taint, Version};
+use super::{Labels, Name, NodeFeatures, NodeName, Resources, Taint, Version};
 
 /// A container image present on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Node {
     pub allowed_pods: i64,
     /// Images present on it.
     pub images: Box<[Image]>,
+    /// Features it declares, as far as pods can require them.
+    pub features: NodeFeatures,
 }
 
 // === impl Node ===
@@ -50,6 +52,7 @@ impl Node {
             allocatable: Resources::default(),
             allowed_pods: 0,
             images: Box::default(),
+            features: NodeFeatures::default(),
         }
     }
 }

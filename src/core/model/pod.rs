@@ -1,8 +1,8 @@
 //! A pod, as far as placing needs it.
 
 use super::{
-    Labels, Name, NodeAffinity, NodeName, NonZeroRequest, PodKey, PodUid, Resources, Timestamp, Toleration,
-    Vmis,
+    Labels, Name, NodeAffinity, NodeFeatures, NodeName, NonZeroRequest, PodKey, PodUid, PodVolume, Resources,
+    Timestamp, Toleration, Vmis,
 };
 
 /// The resource version of a reading of an object. The server's versions are integers that grow
@@ -123,6 +123,10 @@ pub struct Pod {
     pub images: PodImages,
     /// Its virtual machine interfaces.
     pub vmis: Vmis,
+    /// The volumes that its place depends on, in its order.
+    pub volumes: Box<[PodVolume]>,
+    /// Features of a node that it can't do without.
+    pub features: NodeFeatures,
     /// What it asks for that this scheduler can't honour yet; such a pod is refused, never bound wrongly.
     pub unsupported: Option<&'static str>,
 }
@@ -180,6 +184,8 @@ impl Pod {
             tolerations: Box::default(),
             images: PodImages::default(),
             vmis: Vmis::ONE,
+            volumes: Box::default(),
+            features: NodeFeatures::default(),
             unsupported: None,
         }
     }

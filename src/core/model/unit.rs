@@ -32,6 +32,11 @@ pub struct MilliCpu(pub i64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(pub i64);
 
+/// The size of a volume in thousandths of a byte: upstream compares quantities exactly, and that is as fine
+/// as the API server keeps them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StorageSize(pub i128);
+
 // === impl Delay ===
 
 impl Delay {
@@ -152,6 +157,20 @@ macro_rules! arithmetic {
 
 arithmetic!(MilliCpu);
 arithmetic!(Bytes);
+
+// === impl StorageSize ===
+
+impl StorageSize {
+    /// A size of whole bytes.
+    pub fn of_bytes(bytes: i64) -> Self {
+        Self(i128::from(bytes) * 1000)
+    }
+
+    /// The size in bytes, rounded up (upstream: `Quantity.Value`).
+    pub fn bytes(self) -> i64 {
+        i64::try_from(self.0.saturating_add(999).div_euclid(1000)).unwrap_or(i64::MAX)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use super::filters::{Filters, Prepared, diagnose, find_feasible, prepare};
 use super::{
     Cycle, Diagnosis, Enabled, FitError, MAX_NODE_SCORE, NodeFilter, NodeScorer, NodeSlot, NodeView, Point,
-    PreScore, Profile, Snapshot,
+    PreScore, Profile, Snapshot, VolumePlan,
 };
 use crate::model::{NodeName, Pod};
 
@@ -31,6 +31,8 @@ pub struct Placement {
     pub feasible: usize,
     /// Annotations to write with the binding.
     pub annotations: Vec<(&'static str, String)>,
+    /// What has to come about before it may be bound, if anything.
+    pub volumes: Option<VolumePlan>,
 }
 
 /// The feasible nodes of a pod and what each plugin makes of them.

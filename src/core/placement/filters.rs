@@ -140,9 +140,10 @@ impl<'a> Filters<'a> {
 
     /// Reserve.
     pub(super) fn reserve(&self, profile: &Profile, node: NodeView<'_>, feasible: usize) -> Placement {
-        let checks = profile.at(Point::Reserve).iter().filter_map(|enabled| self.check_of(enabled.idx));
-        let annotations = checks.flat_map(|check| check.reserve(node)).collect();
-        Placement { slot: node.slot, node: node.node.name.clone(), feasible, annotations }
+        let checks = |point| profile.at(point).iter().filter_map(|enabled| self.check_of(enabled.idx));
+        let annotations = checks(Point::Reserve).flat_map(|check| check.reserve(node)).collect();
+        let volumes = checks(Point::PreBind).find_map(|check| check.volume_plan(node));
+        Placement { slot: node.slot, node: node.node.name.clone(), feasible, annotations, volumes }
     }
 
     fn judge(&self, node: NodeView<'_>) -> Result<(), (usize, Rejection)> {

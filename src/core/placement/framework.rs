@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{NodeSlot, NodeView, Snapshot};
+use super::{NodeSlot, NodeView, Snapshot, StorageEvent, VolumePlan};
 use crate::model::{Labels, Name, Node, NodeName, Pod};
 
 /// The highest score of a plugin for a node before its weight is applied; the lowest is 0.
@@ -110,6 +110,11 @@ pub trait NodeFilter {
     fn reserve(&self, _node: NodeView<'_>) -> Vec<(&'static str, String)> {
         Vec::new()
     }
+
+    /// Reserve: what has to come about before the pod may be bound to `node`, if anything.
+    fn volume_plan(&self, _node: NodeView<'_>) -> Option<VolumePlan> {
+        None
+    }
 }
 
 /// The outcome of PreScore.
@@ -167,6 +172,8 @@ pub enum ClusterEvent<'a> {
         /// As they are; none if it is gone.
         new: Option<&'a Labels>,
     },
+    /// Storage changed.
+    Storage(StorageEvent<'a>),
 }
 
 /// A scheduler plugin: one file in `plugins/` and one line in its registry.

@@ -15,6 +15,7 @@ mod profile;
 mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;
+mod volumes;
 mod workloads;
 
 pub use allocation::{ResourceSpec, ScoredResource};
@@ -29,4 +30,5 @@ pub use nominations::Nominations;
 pub use point::Point;
 pub use profile::{Enabled, ListedPlugin, PluginList, PluginLists, PluginSet, Profile, ProfileError};
 pub use snapshot::{NodeSlot, NodeView, Nodes, Snapshot, Usage};
+pub use volumes::{Keyed, Put, StorageEvent, Table, VolumePlan, VolumeWrite, Volumes, check_bound};
 pub use workloads::{Workload, WorkloadRef, Workloads};

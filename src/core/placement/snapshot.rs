@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::label_index::LabelIndex;
-use super::{ImageState, Images, Workloads};
+use super::{ImageState, Images, Volumes, Workloads};
 use crate::delay::DelayTable;
 use crate::model::{HostPort, Image, Labels, Name, Node, NodeName, NonZeroRequest, Pod, Resources};
 
@@ -71,6 +71,8 @@ pub struct Snapshot {
     pub workloads: Workloads,
     /// Delays from the nodes that anchors are on.
     pub delays: DelayTable,
+    /// Claims, volumes and what else there is of storage.
+    pub volumes: Volumes,
 }
 
 // === impl NodeSlot ===

@@ -70,7 +70,8 @@ impl Run {
             Action::Report(report) if report.condition_changed => {
                 self.plan_in(1, 100, Step::Touch(report.pod));
             }
-            Action::Report(_) => (),
+            // No pod has claims here.
+            Action::Report(_) | Action::WriteVolumes(_) => (),
             Action::Announce(announcement) => self.checks.announced(&announcement)?,
             Action::UseDelays(names) => {
                 if !self.view.uses(&names) {

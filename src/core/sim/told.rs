@@ -95,7 +95,12 @@ impl Run {
                 self.trace.note(self.now, format_args!("told: {} {outcome:?}", pod.key));
             }
             Event::Delays(rows) => self.trace.note(self.now, format_args!("told: {rows:?}")),
-            Event::Pods(_) | Event::Nodes(_) | Event::Namespaces(_) | Event::Leads(_) => (),
+            Event::Pods(_)
+            | Event::Nodes(_)
+            | Event::Namespaces(_)
+            | Event::Storage(_)
+            | Event::Volumes(..)
+            | Event::Leads(_) => (),
         }
         self.view.told(event);
         if let Some(state) = &mut self.state {

@@ -222,7 +222,8 @@ impl<'a> Run<'a> {
                 let rows = nodes.iter().map(|node| self.scenario.delays.row(node)).collect();
                 self.state.apply(Event::Delays(rows), Time::ZERO);
             }
-            Action::Announce(_) => (),
+            // No pod has claims that are known, so there are no volumes.
+            Action::Announce(_) | Action::WriteVolumes(_) => (),
         }
     }
 

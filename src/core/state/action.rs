@@ -2,12 +2,15 @@
 
 use super::PodRef;
 use crate::model::{Name, NodeName};
+use crate::placement::VolumeWrite;
 
-/// Something to do outside. `Bind` and `Read` are answered by one event each, whatever happens.
+/// Something to do outside. `Bind`, `WriteVolumes` and `Read` are answered by one event each, whatever happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Bind a pod; answered by [`super::Event::Bind`].
     Bind(Binding),
+    /// Write what a pod's claims need before it can be bound; answered by [`super::Event::Volumes`].
+    WriteVolumes(WriteVolumes),
     /// Read a pod again; answered by [`super::Event::Read`].
     Read(PodRef),
     /// Tell the pod's owner why it waits.
@@ -30,6 +33,16 @@ pub struct Binding {
     pub node: NodeName,
     /// Annotations that the server merges into the pod in the same write.
     pub annotations: Vec<(&'static str, String)>,
+}
+
+/// What a pod's claims need before it can be bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteVolumes {
+    /// The pod.
+    pub pod: PodRef,
+    /// What is to be written, in this order, until one can't be. Each applies to the version of the object that
+    /// it was decided from, and to no other.
+    pub writes: Vec<VolumeWrite>,
 }
 
 /// Why a pod waits: an event `FailedScheduling`, and the condition `PodScheduled=False`.

@@ -64,7 +64,7 @@ impl State {
     }
 
     /// A flight's time to be retried has come.
-    pub(super) fn retry_flight(&mut self, flight: Flight) {
+    pub(super) fn retry_flight(&mut self, flight: Flight, now: Time) {
         if self.is_settled(&flight) {
             self.settle(flight);
             return;
@@ -72,10 +72,12 @@ impl State {
         match flight.awaits {
             Awaits::RetryRead { conflict: true, .. } => self.read_again(flight, Awaits::ReadAfterConflict),
             Awaits::RetryRead { conflict: false, .. } => self.read_again(flight, Awaits::ReadAfterUnknown),
+            Awaits::VolumesBound { .. } | Awaits::VolumesWritten { .. } => self.volumes_overdue(flight, now),
             Awaits::RetryBind { .. }
             | Awaits::Outcome
             | Awaits::ReadAfterUnknown
-            | Awaits::ReadAfterConflict => {
+            | Awaits::ReadAfterConflict
+            | Awaits::Turn => {
                 self.actions.push_back(Action::Bind(flight.binding.clone()));
                 self.flights.put(Flight { awaits: Awaits::Outcome, ..flight });
             }
@@ -96,7 +98,8 @@ impl State {
     }
 
     /// Nothing came of the binding; the pod is tried again after a while.
-    fn back_to_queue(&mut self, flight: Flight, message: String, now: Time) {
+    pub(super) fn back_to_queue(&mut self, flight: Flight, message: String, now: Time) {
+        self.revert_volumes(&flight, now);
         let Flight { binding, mut queued, .. } = flight;
         let assumed = self.cache.get(&binding.pod.key).filter(|placed| placed.pod.uid == binding.pod.uid);
         if assumed.is_none_or(|placed| placed.confirmed) {
@@ -116,12 +119,12 @@ impl State {
     }
 
     /// Whether the watch has told what became of the pod.
-    fn is_settled(&self, flight: &Flight) -> bool {
+    pub(super) fn is_settled(&self, flight: &Flight) -> bool {
         self.is_confirmed(&flight.binding.pod) || self.tombstones.has_pod(&flight.binding.pod.uid)
     }
 
     /// The watch has told what became of the pod: it may be bound as it was to be, or elsewhere, or be gone.
-    fn settle(&mut self, flight: Flight) {
+    pub(super) fn settle(&mut self, flight: Flight) {
         let placed = self.cache.get(&flight.binding.pod.key);
         let placed = placed.filter(|placed| placed.confirmed && placed.pod.uid == flight.binding.pod.uid);
         if placed.is_some_and(|placed| placed.pod.node.as_ref() == Some(&flight.binding.node)) {

@@ -58,6 +58,7 @@ impl Cache {
         if let Some(usage) = snapshot.nodes.usage_mut(placed.slot) {
             usage.add(&placed.pod);
         }
+        snapshot.volumes.add_uses(&placed.pod, placed.slot);
         if placed.is_anchor() {
             snapshot.workloads.add(&placed.pod, placed.slot);
         }
@@ -71,6 +72,7 @@ impl Cache {
         if let Some(usage) = snapshot.nodes.usage_mut(placed.slot) {
             usage.remove(&placed.pod);
         }
+        snapshot.volumes.remove_uses(&placed.pod, placed.slot);
         if placed.is_anchor() {
             snapshot.workloads.remove(&placed.pod, placed.slot);
         }

@@ -1,7 +1,8 @@
 //! What comes in.
 
+use super::StorageChange;
 use crate::delay::DelayRow;
-use crate::model::{Namespace, Node, Pod, PodKey, PodUid};
+use crate::model::{Namespace, Node, Pod, PodKey, PodUid, Version};
 
 /// Something that happened outside.
 #[derive(Clone, Debug)]
@@ -12,8 +13,12 @@ pub enum Event {
     Nodes(Change<Node>),
     /// The watch of namespaces said something.
     Namespaces(Change<Namespace>),
+    /// A watch of storage said something.
+    Storage(StorageChange),
     /// Delays that were asked for, or that changed. Each row replaces what was known from its node.
     Delays(Vec<DelayRow>),
+    /// Writing what a pod's claims need came to an end.
+    Volumes(PodRef, VolumesOutcome),
     /// A binding came to an end.
     Bind(PodRef, BindOutcome),
     /// A pod was read again.
@@ -58,6 +63,15 @@ pub enum BindOutcome {
     Unknown(String),
 }
 
+/// How writing what a pod's claims need ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VolumesOutcome {
+    /// The version that each write made, of those that were done, which are the first ones.
+    pub written: Vec<Version>,
+    /// Why the next one was not done, or may not have been; none if all were.
+    pub failed: Option<String>,
+}
+
 /// How reading a pod ended.
 #[derive(Clone, Debug)]
 pub enum ReadOutcome {
@@ -75,5 +89,14 @@ impl PodRef {
     /// This pod.
     pub fn of(pod: &Pod) -> Self {
         Self { key: pod.key.clone(), uid: pod.uid.clone() }
+    }
+}
+
+// === impl VolumesOutcome ===
+
+impl VolumesOutcome {
+    /// Nothing was written, for this reason.
+    pub fn failed(why: &str) -> Self {
+        Self { written: Vec::new(), failed: Some(why.to_owned()) }
     }
 }

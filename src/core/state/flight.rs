@@ -1,17 +1,23 @@
 //! Bindings on their way. None is lost: each leaves this table by an outcome, and where the outcome is
 //! not known the pod is read again until it is.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Binding, Queued};
-use crate::model::{Pod, PodUid, Time};
+use crate::model::{Pod, PodUid, Time, Version};
+use crate::placement::VolumeWrite;
 
 /// The bindings whose outcome is not known yet.
 #[derive(Debug, Default)]
 pub(super) struct Flights {
     by_uid: HashMap<PodUid, Flight>,
     retries: BTreeSet<(Time, PodUid)>,
+    /// Those that await volumes, for which no request is on its way.
+    awaiting_volumes: BTreeSet<PodUid>,
+    /// Those whose volumes are there, in the order in which they came to be.
+    turns: VecDeque<PodUid>,
 }
 
 /// A binding on its way.
@@ -25,6 +31,8 @@ pub(super) struct Flight {
     pub(super) awaits: Awaits,
     /// How often the outcome could not be learnt, for the backoff.
     pub(super) failures: u32,
+    /// What is written before the pod is bound, and the version that each made that is written.
+    pub(super) volumes: Vec<(VolumeWrite, Option<Version>)>,
 }
 
 /// What a flight waits for.
@@ -48,14 +56,47 @@ pub(super) enum Awaits {
         /// When.
         at: Time,
     },
+    /// That its claims are told which volumes or node they get.
+    VolumesWritten {
+        /// How long they may take then.
+        timeout: Duration,
+    },
+    /// That its claims get their volumes.
+    VolumesBound {
+        /// How long it waits.
+        until: Time,
+    },
+    /// Its turn to be bound.
+    Turn,
 }
 
 // === impl Flights ===
 
 impl Flights {
-    /// How many there are.
+    /// How many there are for which a request is on its way, or will be.
     pub(super) fn len(&self) -> usize {
-        self.by_uid.len()
+        self.by_uid.len() - self.awaiting_volumes.len() - self.turns.len()
+    }
+
+    /// The flight of this pod.
+    pub(super) fn get(&self, uid: &PodUid) -> Option<&Flight> {
+        self.by_uid.get(uid)
+    }
+
+    /// The pods that await volumes.
+    pub(super) fn awaiting_volumes(&self) -> Vec<PodUid> {
+        self.awaiting_volumes.iter().cloned().collect()
+    }
+
+    /// Whether a pod waits for its turn.
+    pub(super) fn has_turn(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
+    /// Takes out the flight whose turn it is.
+    pub(super) fn take_turn(&mut self) -> Option<Flight> {
+        let uid = self.turns.front()?.clone();
+        self.take(&uid)
     }
 
     /// Replaces what is known of a pod whose binding is on its way. Whether there is one.
@@ -70,6 +111,11 @@ impl Flights {
         if let Some(at) = flight.awaits.due() {
             self.retries.insert((at, uid.clone()));
         }
+        match flight.awaits {
+            Awaits::VolumesBound { .. } => _ = self.awaiting_volumes.insert(uid.clone()),
+            Awaits::Turn => self.turns.push_back(uid.clone()),
+            _ => (),
+        }
         self.by_uid.insert(uid, flight);
     }
 
@@ -78,6 +124,11 @@ impl Flights {
         let flight = self.by_uid.remove(uid)?;
         if let Some(at) = flight.awaits.due() {
             self.retries.remove(&(at, uid.clone()));
+        }
+        match flight.awaits {
+            Awaits::VolumesBound { .. } => _ = self.awaiting_volumes.remove(uid),
+            Awaits::Turn => self.turns.retain(|turn| turn != uid),
+            _ => (),
         }
         Some(flight)
     }
@@ -110,8 +161,19 @@ impl Flight {
 impl Awaits {
     fn due(self) -> Option<Time> {
         match self {
-            Self::RetryRead { at, .. } | Self::RetryBind { at } => Some(at),
-            Self::Outcome | Self::ReadAfterUnknown | Self::ReadAfterConflict => None,
+            Self::RetryRead { at, .. } | Self::RetryBind { at } | Self::VolumesBound { until: at } => {
+                Some(at)
+            }
+            Self::Outcome
+            | Self::ReadAfterUnknown
+            | Self::ReadAfterConflict
+            | Self::VolumesWritten { .. }
+            | Self::Turn => None,
         }
+    }
+
+    /// Whether no request is on its way.
+    pub(super) fn is_resting(self) -> bool {
+        matches!(self, Self::VolumesBound { .. } | Self::Turn)
     }
 }

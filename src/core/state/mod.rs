@@ -12,21 +12,24 @@ mod event;
 mod flight;
 mod objects;
 mod queue;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod tombstone;
+mod volumes;
 mod watch;
 mod watched;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-pub use action::{Action, Announcement, Binding, Report, ReportReason};
+pub use action::{Action, Announcement, Binding, Report, ReportReason, WriteVolumes};
 pub use cache::{Cache, Placed};
 pub use config::{Backoff, Config};
 pub(crate) use defect::Defect;
-pub use event::{BindOutcome, Change, Event, PodRef, ReadOutcome};
+pub use event::{BindOutcome, Change, Event, PodRef, ReadOutcome, VolumesOutcome};
 pub use queue::{Queue, QueueLen, Queued};
+pub use storage::StorageChange;
 pub use watched::{Watched, WatchedSet};
 
 use crate::delay::{AnchorNodes, DelayConstraints, DelayRow, resolve};
@@ -90,8 +93,10 @@ impl State {
             Event::Pods(change) => self.apply_pods(change, now),
             Event::Nodes(change) => self.apply_nodes(change, now),
             Event::Namespaces(change) => self.apply_namespaces(change, now),
+            Event::Storage(change) => self.apply_storage(change, now),
             Event::Delays(rows) => self.apply_delays(&rows, now),
             Event::Bind(pod, outcome) => self.apply_bind(&pod, outcome, now),
+            Event::Volumes(pod, outcome) => self.apply_volumes(&pod, outcome, now),
             Event::Read(pod, outcome) => self.apply_read(&pod, outcome, now),
             Event::Leads(leads) => self.leads = leads,
         }
@@ -104,6 +109,9 @@ impl State {
         }
         self.run_timers(now);
         while self.actions.is_empty() && self.may_bind() {
+            if self.bind_next_in_turn() {
+                continue;
+            }
             let queued = self.queue.pop(now)?;
             self.attempt(queued, now);
         }
@@ -114,6 +122,9 @@ impl State {
     pub fn wake_at(&self) -> Time {
         if !self.is_synced() {
             return Time::NEVER;
+        }
+        if self.may_bind() && self.flights.has_turn() {
+            return Time::ZERO;
         }
         let retry = if self.may_bind() { self.queue.next_due() } else { None };
         let flights = if self.leads { self.flights.next_due() } else { None };
@@ -160,7 +171,7 @@ impl State {
         while self.leads
             && let Some(flight) = self.flights.take_due(now)
         {
-            self.retry_flight(flight);
+            self.retry_flight(flight, now);
         }
         if self.next_flush <= now {
             self.next_flush = now + FLUSH_INTERVAL;
@@ -206,13 +217,18 @@ impl State {
 
     fn assume_and_bind(&mut self, queued: Queued, placement: Placement, now: Time) {
         let pod = queued.pod.clone();
-        let Placement { slot, node, annotations, feasible: _ } = placement;
+        let Placement { slot, node, annotations, feasible: _, volumes } = placement;
         if !self.has(Defect::NoAssumedPods) {
             self.cache.put(&mut self.snapshot, Placed { pod: pod.clone(), slot, confirmed: false });
         }
         let binding = Binding { pod: PodRef::of(&pod), node, annotations };
-        self.actions.push_back(Action::Bind(binding.clone()));
-        self.flights.put(Flight { binding, queued, awaits: Awaits::Outcome, failures: 0 });
+        if let Some(plan) = volumes {
+            self.write_volumes(queued, binding, plan);
+        } else {
+            self.actions.push_back(Action::Bind(binding.clone()));
+            let awaits = Awaits::Outcome;
+            self.flights.put(Flight { binding, queued, awaits, failures: 0, volumes: Vec::new() });
+        }
         self.wake(&ClusterEvent::PodPlaced(&pod), now);
     }
 

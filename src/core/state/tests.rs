@@ -67,6 +67,9 @@ impl Bench {
         while let Some(action) = self.state.next(self.now) {
             lines.push(match action {
                 Action::Bind(binding) => format!("bind {} to {}", binding.pod.key.name, binding.node),
+                Action::WriteVolumes(it) => {
+                    format!("write {} volumes of {}", it.writes.len(), it.pod.key.name)
+                }
                 Action::Read(pod) => format!("read {}", pod.key.name),
                 Action::Report(report) => format!("{}: {}", report.pod.key.name, report.message),
                 Action::Announce(it) => format!("announce {} on {}", it.pod.key.name, it.node),
@@ -97,6 +100,13 @@ fn nothing_is_decided_before_all_watches_have_delivered() {
         Event::Pods(Change::Reset(vec![pod("web", 1)])),
         Event::Nodes(Change::Reset(vec![node("a")])),
         Event::Namespaces(Change::Reset(Vec::new())),
+        Event::Storage(StorageChange::Claims(Change::Reset(Vec::new()))),
+        Event::Storage(StorageChange::Volumes(Change::Reset(Vec::new()))),
+        Event::Storage(StorageChange::Classes(Change::Reset(Vec::new()))),
+        Event::Storage(StorageChange::CsiNodes(Change::Reset(Vec::new()))),
+        Event::Storage(StorageChange::CsiDrivers(Change::Reset(Vec::new()))),
+        Event::Storage(StorageChange::Capacities(Change::Reset(Vec::new()))),
+        Event::Storage(StorageChange::Attachments(Change::Reset(Vec::new()))),
     ];
     assert_eq!(lists.len(), Watched::ALL.len());
     let mut state = State::new(Config::new(vec![Profile::known("edge-scheduler").unwrap()]));

@@ -61,7 +61,12 @@ impl State {
             return;
         }
         match self.snapshot.nodes.put(node.clone()) {
-            Some(old) => self.wake(&ClusterEvent::NodeUpdated { old: &old, new: node }, now),
+            Some(old) => {
+                if old.labels != node.labels {
+                    self.check_volumes(now);
+                }
+                self.wake(&ClusterEvent::NodeUpdated { old: &old, new: node }, now);
+            }
             None => self.wake(&ClusterEvent::NodeAdded(node), now),
         }
     }
@@ -70,6 +75,7 @@ impl State {
         self.tombstones.bury_node(name.clone(), version, now);
         if let Some(node) = self.snapshot.nodes.remove(name.as_str()) {
             self.wake(&ClusterEvent::NodeRemoved(&node), now);
+            self.check_volumes(now);
         }
     }
 
@@ -120,6 +126,7 @@ impl State {
     /// The server says that the pod is bound, by us or by another scheduler.
     fn put_placed(&mut self, pod: Pod, now: Time) {
         self.queue.remove(&pod.key);
+        self.drop_resting_flight(&pod.uid);
         let Some(node) = &pod.node else { return };
         let slot = self.snapshot.nodes.slot_of(node);
         let pod = Arc::new(pod);
@@ -194,6 +201,7 @@ impl State {
             return;
         }
         self.queue.remove(&pod.key);
+        self.drop_resting_flight(&pod.uid);
         if let Some(freed) = self.cache.remove(&mut self.snapshot, &pod.key) {
             self.wake(&ClusterEvent::PodFreed(&freed.pod), now);
         }
@@ -229,6 +237,8 @@ fn is_equivalent(old: &Pod, new: &Pod) -> bool {
         tolerations,
         images,
         vmis,
+        volumes,
+        features,
         unsupported,
     } = old;
     *terminating == new.terminating
@@ -248,5 +258,7 @@ fn is_equivalent(old: &Pod, new: &Pod) -> bool {
         && *tolerations == new.tolerations
         && *images == new.images
         && *vmis == new.vmis
+        && *volumes == new.volumes
+        && *features == new.features
         && *unsupported == new.unsupported
 }

@@ -10,6 +10,20 @@ pub enum Watched {
     Nodes,
     /// Namespaces.
     Namespaces,
+    /// PersistentVolumeClaims.
+    Claims,
+    /// PersistentVolumes.
+    PersistentVolumes,
+    /// StorageClasses.
+    StorageClasses,
+    /// CSINodes.
+    CsiNodes,
+    /// CSIDrivers.
+    CsiDrivers,
+    /// CSIStorageCapacities.
+    StorageCapacities,
+    /// VolumeAttachments.
+    VolumeAttachments,
 }
 
 /// A set of kinds.
@@ -20,7 +34,18 @@ pub struct WatchedSet(u32);
 
 impl Watched {
     /// All kinds.
-    pub const ALL: &[Self] = &[Self::Pods, Self::Nodes, Self::Namespaces];
+    pub const ALL: &[Self] = &[
+        Self::Pods,
+        Self::Nodes,
+        Self::Namespaces,
+        Self::Claims,
+        Self::PersistentVolumes,
+        Self::StorageClasses,
+        Self::CsiNodes,
+        Self::CsiDrivers,
+        Self::StorageCapacities,
+        Self::VolumeAttachments,
+    ];
 }
 
 // === impl WatchedSet ===

@@ -10,6 +10,7 @@ use super::error::{Fault, Problem};
 use super::intern::Interner;
 
 const OPERATORS: &str = "In, NotIn, Exists, DoesNotExist, Gt, Lt";
+const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 
 /// `spec.affinity`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -40,9 +41,10 @@ struct NodeAffinityObject {
     preferred: Vec<PreferredObject>,
 }
 
+/// A node selector: alternatives.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct NodeSelectorObject {
+pub(super) struct NodeSelectorObject {
     #[serde(deserialize_with = "or_default")]
     node_selector_terms: Vec<TermObject>,
 }
@@ -90,7 +92,10 @@ impl Affinity {
 impl NodeAffinityObject {
     fn read(&self, interner: &mut Interner) -> Result<NodeAffinity, Fault> {
         let required = match &self.required {
-            Some(required) => Some(NodeSelector { terms: required.read(interner)? }),
+            Some(required) => {
+                let terms = required.read(interner);
+                Some(NodeSelector { terms: terms.map_err(|fault| fault.under(format_args!("{REQUIRED}")))? })
+            }
             None => None,
         };
         let preferred = self.preferred.iter().enumerate().map(|(idx, preferred)| {
@@ -105,13 +110,10 @@ impl NodeAffinityObject {
 // === impl NodeSelectorObject ===
 
 impl NodeSelectorObject {
-    fn read(&self, interner: &mut Interner) -> Result<Box<[NodeSelectorTerm]>, Fault> {
+    /// Checks the terms.
+    pub(super) fn read(&self, interner: &mut Interner) -> Result<Box<[NodeSelectorTerm]>, Fault> {
         let terms = self.node_selector_terms.iter().enumerate().map(|(idx, term)| {
-            term.read(interner).map_err(|fault| {
-                fault.under(format_args!(
-                    "requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[{idx}]"
-                ))
-            })
+            term.read(interner).map_err(|fault| fault.under(format_args!("nodeSelectorTerms[{idx}]")))
         });
         terms.collect()
     }

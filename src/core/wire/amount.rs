@@ -1,6 +1,6 @@
 //! Lists of amounts (upstream: `ResourceList`).
 
-use crate::model::{Bytes, MilliCpu, NonZeroRequest, ResourceName, Resources};
+use crate::model::{Bytes, MilliCpu, NonZeroRequest, Quantity, ResourceName, Resources, StorageSize};
 
 use super::decode::{Amount, Pairs};
 use super::error::Fault;
@@ -11,6 +11,7 @@ pub(super) type AmountPairs = Pairs<Amount>;
 
 pub(super) const CPU: &str = "cpu";
 pub(super) const MEMORY: &str = "memory";
+const STORAGE: &str = "storage";
 const EPHEMERAL_STORAGE: &str = "ephemeral-storage";
 const PODS: &str = "pods";
 const HUGE_PAGES: &str = "hugepages-";
@@ -56,16 +57,16 @@ impl<'a> Amounts<'a> {
         let mut amounts = Self(Vec::with_capacity(pairs.0.len()));
         for (name, Amount(amount)) in &pairs.0 {
             let amount = amount.as_ref().map_err(|problem| problem.clone().at(name))?;
-            let milli = amount.milli_value();
-            // A thousandth is of no account in an amount too large for 64 bits of thousandths.
-            let exact = if milli == i64::MAX {
-                i128::from(amount.value()).saturating_mul(1000)
-            } else {
-                i128::from(milli)
-            };
-            amounts.set(name, exact);
+            amounts.set(name, Self::exact(*amount));
         }
         Ok(amounts)
+    }
+
+    /// An amount in thousandths.
+    pub(super) fn exact(amount: Quantity) -> i128 {
+        let milli = amount.milli_value();
+        // A thousandth is of no account in an amount too large for 64 bits of thousandths.
+        if milli == i64::MAX { i128::from(amount.value()).saturating_mul(1000) } else { i128::from(milli) }
     }
 
     pub(super) fn of(amounts: &[(&'a str, i128)]) -> Self {
@@ -118,6 +119,11 @@ impl<'a> Amounts<'a> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, i128)> {
         self.0.iter().copied()
+    }
+
+    /// The size of a volume, if that is listed.
+    pub(super) fn storage(&self) -> Option<StorageSize> {
+        self.get(STORAGE).map(StorageSize)
     }
 
     /// CPU, rounded up.

@@ -24,10 +24,13 @@ pub struct Identity {
     pub resource_version: String,
 }
 
-/// The part of an object's metadata that is read.
+/// The part of an object's metadata that is read, with as much of its annotations as `A` keeps.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(super) struct Meta {
+pub(super) struct Meta<A = KeptAnnotations>
+where
+    A: Default,
+{
     pub(super) name: Option<String>,
     pub(super) namespace: Option<String>,
     pub(super) uid: Option<String>,
@@ -35,7 +38,7 @@ pub(super) struct Meta {
     pub(super) generation: Option<i64>,
     deletion_timestamp: Presence,
     pub(super) labels: Pairs<String>,
-    pub(super) annotations: KeptAnnotations,
+    pub(super) annotations: A,
     #[serde(deserialize_with = "or_default")]
     owner_references: Vec<OwnerReference>,
 }
@@ -45,6 +48,7 @@ pub(super) struct Meta {
 struct OwnerReference {
     kind: Option<String>,
     name: Option<String>,
+    uid: Option<String>,
     controller: Option<bool>,
 }
 
@@ -86,7 +90,7 @@ impl fmt::Display for Identity {
 
 // === impl Meta ===
 
-impl Meta {
+impl<A: Default> Meta<A> {
     pub(super) fn identity(&self) -> Identity {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         Identity {
@@ -127,6 +131,17 @@ impl Meta {
     /// Whether deletion has begun.
     pub(super) fn is_terminating(&self) -> bool {
         matches!(self.deletion_timestamp, Some(IgnoredAny))
+    }
+
+    /// The object's name for a message.
+    pub(super) fn name_or_unnamed(&self) -> String {
+        self.name.as_deref().unwrap_or("(unnamed)").to_owned()
+    }
+
+    /// The UID of the controlling owner.
+    pub(super) fn controller_uid(&self) -> Option<Name> {
+        let owner = self.owner_references.iter().find(|owner| owner.controller == Some(true))?;
+        owner.uid.as_deref().map(Name::from)
     }
 
     /// The controlling owner; other owners decide nothing here.

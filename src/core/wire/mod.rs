@@ -9,6 +9,7 @@
 
 mod affinity;
 mod amount;
+mod claim;
 mod condition;
 mod decode;
 mod error;
@@ -17,18 +18,27 @@ mod meta;
 mod namespace;
 mod networks;
 mod node;
+mod persistent_volume;
 mod pod;
 mod ports;
 mod requests;
+mod selector;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod timestamp;
 mod toleration;
 mod unsupported;
+mod volume;
 
+pub use claim::ClaimObject;
 pub use error::{Problem, WireError};
 pub use intern::Interner;
 pub use meta::Identity;
 pub use namespace::NamespaceObject;
 pub use node::NodeObject;
+pub use persistent_volume::PersistentVolumeObject;
 pub use pod::PodObject;
+pub use storage::{
+    CsiDriverObject, CsiNodeObject, StorageCapacityObject, StorageClassObject, VolumeAttachmentObject,
+};

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::model::{Image, Node, NodeName, Taint};
+use crate::model::{Image, Node, NodeFeatures, NodeName, Taint};
 
 use super::amount::{AmountPairs, Amounts};
 use super::decode::or_default;
@@ -32,12 +32,14 @@ struct NodeSpec {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct NodeStatus {
     allocatable: AmountPairs,
     capacity: AmountPairs,
     #[serde(deserialize_with = "or_default")]
     images: Vec<ImageObject>,
+    #[serde(deserialize_with = "or_default")]
+    declared_features: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -76,6 +78,7 @@ impl NodeObject {
             unschedulable: spec.unschedulable.unwrap_or(false),
             allowed_pods: allocatable.pods(),
             allocatable: allocatable.into_resources(interner),
+            features: status.declared_features.iter().map(|name| NodeFeatures::named(name)).collect(),
             images: status.images.iter().map(|image| image.read(interner)).collect(),
         })
     }

@@ -3,12 +3,12 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::model::{NodeName, Phase, Pod, PodImages, PodKey, PodUid};
+use crate::model::{NodeFeatures, NodeName, Phase, Pod, PodImages, PodKey, PodUid};
 
 use super::affinity::Affinity;
 use super::amount::AmountPairs;
 use super::condition::{self, Condition};
-use super::decode::{Pairs, Presence, or_default};
+use super::decode::{Pairs, or_default};
 use super::error::{Fault, WireError};
 use super::intern::Interner;
 use super::meta::{Identity, Meta};
@@ -16,6 +16,7 @@ use super::ports::ContainerPort;
 use super::requests::{self, ContainerStatus, Requirements};
 use super::toleration::TolerationObject;
 use super::unsupported::{self, SpreadConstraint};
+use super::volume::VolumeObject;
 
 /// A pod, or the template of one, as the API has it; only what placing needs is read.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -37,6 +38,7 @@ pub(super) struct PodSpec {
     priority: Option<i32>,
     preemption_policy: Option<String>,
     pub(super) host_network: Option<bool>,
+    host_users: Option<bool>,
     #[serde(deserialize_with = "or_default")]
     scheduling_gates: Vec<SchedulingGate>,
     #[serde(deserialize_with = "or_default")]
@@ -52,7 +54,7 @@ pub(super) struct PodSpec {
     #[serde(deserialize_with = "or_default")]
     tolerations: Vec<TolerationObject>,
     #[serde(deserialize_with = "or_default")]
-    pub(super) volumes: Vec<Volume>,
+    volumes: Vec<VolumeObject>,
     #[serde(deserialize_with = "or_default")]
     pub(super) resource_claims: Vec<IgnoredAny>,
     #[serde(deserialize_with = "or_default")]
@@ -85,6 +87,14 @@ pub(super) struct Container {
     #[serde(deserialize_with = "or_default")]
     pub(super) ports: Vec<ContainerPort>,
     restart_policy: Option<RestartPolicy>,
+    #[serde(deserialize_with = "or_default")]
+    restart_policy_rules: Vec<RestartRule>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct RestartRule {
+    action: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -110,24 +120,6 @@ enum WirePhase {
 #[serde(default)]
 struct SchedulingGate {
     name: String,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Volume {
-    pub(super) persistent_volume_claim: Presence,
-    pub(super) ephemeral: Presence,
-    pub(super) gce_persistent_disk: Presence,
-    pub(super) aws_elastic_block_store: Presence,
-    pub(super) iscsi: Presence,
-    pub(super) rbd: Presence,
-    image: Option<ImageVolume>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct ImageVolume {
-    reference: Option<String>,
 }
 
 // === impl PodObject ===
@@ -188,6 +180,8 @@ impl PodObject {
             tolerations: super::toleration::read(&spec.tolerations, interner)?,
             images: spec.images(interner),
             vmis: metadata.annotations.networks.vmis(spec.host_network == Some(true)),
+            volumes: spec.volumes.iter().filter_map(|volume| volume.read(&key.name, interner)).collect(),
+            features: spec.features(),
             unsupported: unsupported::reason(spec),
             key,
         })
@@ -205,14 +199,28 @@ fn or_word<'a>(text: Option<&'a str>, default: &'a str) -> &'a str {
 // === impl PodSpec ===
 
 impl PodSpec {
+    /// The features of a node that the pod can't do without (upstream:
+    /// `component-helpers/nodedeclaredfeatures/features`, their `InferForScheduling`).
+    fn features(&self) -> NodeFeatures {
+        let mut containers = self.containers.iter().chain(&self.init_containers);
+        let mut features = NodeFeatures::default();
+        if containers.any(Container::restarts_all) {
+            features = features.with(NodeFeatures::RESTART_ALL_CONTAINERS);
+        }
+        if self.host_network == Some(true) && self.host_users == Some(false) {
+            features = features.with(NodeFeatures::USER_NAMESPACES_HOST_NETWORK);
+        }
+        features
+    }
+
     /// The images whose presence on a node counts (upstream: `sumImageScores`).
     fn images(&self, interner: &mut Interner) -> PodImages {
         let mut share = |image: Option<&str>| interner.intern_image(image.unwrap_or_default());
         let containers = self.containers.iter().chain(&self.init_containers);
-        let volumes = self.volumes.iter().filter_map(|volume| volume.image.as_ref());
+        let volumes = self.volumes.iter().filter_map(VolumeObject::image);
         PodImages {
             containers: containers.map(|container| share(container.image.as_deref())).collect(),
-            volumes: volumes.map(|image| share(image.reference.as_deref())).collect(),
+            volumes: volumes.map(|image| share(Some(image))).collect(),
         }
     }
 }
@@ -220,6 +228,12 @@ impl PodSpec {
 // === impl Container ===
 
 impl Container {
+    /// Whether its end can make the kubelet restart all containers of the pod.
+    fn restarts_all(&self) -> bool {
+        let mut actions = self.restart_policy_rules.iter().filter_map(|rule| rule.action.as_deref());
+        actions.any(|action| action == "RestartAllContainers")
+    }
+
     /// Whether an init container runs on beside the containers (a sidecar).
     pub(super) fn is_restartable(&self) -> bool {
         self.restart_policy == Some(RestartPolicy::Always)

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::affinity::PodAffinityObject;
-use super::pod::{PodSpec, Volume};
+use super::pod::PodSpec;
 
 /// A topology spread constraint.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,9 +27,6 @@ pub(super) fn reason(spec: &PodSpec) -> Option<&'static str> {
     if !spec.resource_claims.is_empty() {
         return Some("pod uses resourceClaims, which this version does not schedule");
     }
-    if let Some(reason) = spec.volumes.iter().find_map(volume_reason) {
-        return Some(reason);
-    }
     if is_required(&spec.affinity.pod) {
         return Some("pod has required podAffinity, which this version does not schedule");
     }
@@ -39,24 +36,6 @@ pub(super) fn reason(spec: &PodSpec) -> Option<&'static str> {
     if spec.topology_spread_constraints.iter().any(SpreadConstraint::is_hard) {
         return Some(
             "pod has topologySpreadConstraints with DoNotSchedule, which this version does not schedule",
-        );
-    }
-    None
-}
-
-fn volume_reason(volume: &Volume) -> Option<&'static str> {
-    if volume.persistent_volume_claim.is_some() {
-        return Some("pod uses persistentVolumeClaim volumes, which this version does not schedule");
-    }
-    if volume.ephemeral.is_some() {
-        return Some("pod uses ephemeral volumes, which this version does not schedule");
-    }
-    // Upstream keeps apart pods that would attach one of these disks twice (VolumeRestrictions).
-    let disks = [&volume.gce_persistent_disk, &volume.aws_elastic_block_store, &volume.iscsi, &volume.rbd];
-    if disks.into_iter().any(Option::is_some) {
-        return Some(
-            "pod uses gcePersistentDisk, awsElasticBlockStore, iscsi or rbd volumes, \
-             which this version does not schedule",
         );
     }
     None

@@ -83,6 +83,7 @@ fn decide(state: &mut State, pod: &PodKey) -> Option<Outcome> {
                 return Some(Outcome::Waits { reason, message: report.message });
             }
             Action::Bind(_)
+            | Action::WriteVolumes(_)
             | Action::Read(_)
             | Action::Report(_)
             | Action::Announce(_)

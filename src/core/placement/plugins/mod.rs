@@ -5,18 +5,23 @@ pub mod default_binder;
 pub mod image_locality;
 pub mod network_delay;
 pub mod node_affinity;
+pub mod node_declared_features;
 pub mod node_name;
 pub mod node_ports;
 pub mod node_resources_balanced_allocation;
 pub mod node_resources_fit;
 pub mod node_unschedulable;
+pub mod node_volume_limits;
 pub mod priority_sort;
 pub mod scheduling_gates;
 pub mod taint_toleration;
 pub mod vmi_capacity;
+pub mod volume_binding;
+pub mod volume_restrictions;
+pub mod volume_zone;
 
 use super::Plugin;
-use super::Point::{self, Bind, Filter, PreEnqueue, PreFilter, PreScore, QueueSort, Reserve, Score};
+use super::Point::{self, Bind, Filter, PreBind, PreEnqueue, PreFilter, PreScore, QueueSort, Reserve, Score};
 
 /// A plugin that profiles can name.
 pub struct Registration {
@@ -96,6 +101,30 @@ pub const REGISTRY: &[Registration] = &[
         build: || Box::<node_resources_fit::NodeResourcesFit>::default(),
     },
     Registration {
+        name: "VolumeRestrictions",
+        weight: 0,
+        points: &[PreFilter, Filter],
+        build: || Box::new(volume_restrictions::VolumeRestrictions),
+    },
+    Registration {
+        name: "NodeVolumeLimits",
+        weight: 0,
+        points: &[PreFilter, Filter],
+        build: || Box::new(node_volume_limits::NodeVolumeLimits),
+    },
+    Registration {
+        name: "VolumeBinding",
+        weight: 0,
+        points: &[PreFilter, Filter, PreScore, Score, Reserve, PreBind],
+        build: || Box::<volume_binding::VolumeBinding>::default(),
+    },
+    Registration {
+        name: "VolumeZone",
+        weight: 0,
+        points: &[PreFilter, Filter],
+        build: || Box::new(volume_zone::VolumeZone),
+    },
+    Registration {
         name: "NodeResourcesBalancedAllocation",
         weight: 1,
         points: &[PreScore, Score],
@@ -112,6 +141,12 @@ pub const REGISTRY: &[Registration] = &[
         weight: 0,
         points: &[Bind],
         build: || Box::new(default_binder::DefaultBinder),
+    },
+    Registration {
+        name: "NodeDeclaredFeatures",
+        weight: 0,
+        points: &[PreFilter, Filter],
+        build: || Box::new(node_declared_features::NodeDeclaredFeatures),
     },
 ];
 

@@ -78,9 +78,10 @@ impl Plugin for NetworkDelay {
 
     fn cured_by(&self, pod: &Pod, event: &ClusterEvent<'_>) -> bool {
         match event {
-            ClusterEvent::NodeAdded(_) | ClusterEvent::NodeRemoved(_) | ClusterEvent::DelaysChanged(_) => {
-                true
-            }
+            ClusterEvent::NodeAdded(_)
+            | ClusterEvent::NodeRemoved(_)
+            | ClusterEvent::DelaysChanged(_)
+            | ClusterEvent::Storage(_) => true,
             ClusterEvent::PodPlaced(other) | ClusterEvent::PodFreed(other) => names(pod, other),
             ClusterEvent::PodUpdated { old, new } => names(pod, old) || names(pod, new),
             _ => false,

@@ -140,7 +140,8 @@ impl Plugin for VmiCapacity {
             ClusterEvent::PodUpdated { old, new } => old.vmis.taken() > new.vmis.taken(),
             ClusterEvent::PodPlaced(_)
             | ClusterEvent::NamespaceChanged { .. }
-            | ClusterEvent::DelaysChanged(_) => false,
+            | ClusterEvent::DelaysChanged(_)
+            | ClusterEvent::Storage(_) => false,
         }
     }
 }

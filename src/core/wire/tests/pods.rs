@@ -199,12 +199,6 @@ fn check_unsupported(spec: &str, expected: Option<&str>) {
 #[test]
 fn what_can_not_be_honoured_is_told() {
     check_unsupported(r#"{"resourceClaims": [{"name": "gpu"}]}"#, Some("resourceClaims"));
-    check_unsupported(
-        r#"{"volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "d"}}]}"#,
-        Some("pod uses persistentVolumeClaim volumes, which this version does not schedule"),
-    );
-    check_unsupported(r#"{"volumes": [{"name": "d", "ephemeral": {}}]}"#, Some("ephemeral volumes"));
-    check_unsupported(r#"{"volumes": [{"name": "d", "iscsi": {}}]}"#, Some("iscsi"));
     let term = r#"[{"topologyKey": "kubernetes.io/hostname", "labelSelector": {}}]"#;
     for kind in ["podAffinity", "podAntiAffinity"] {
         let required = format!(
@@ -221,10 +215,6 @@ fn what_can_not_be_honoured_is_told() {
     };
     check_unsupported(&spread("DoNotSchedule"), Some("topologySpreadConstraints"));
     check_unsupported(&spread("ScheduleAnyway"), None);
-    check_unsupported(
-        r#"{"volumes": [{"name": "d", "emptyDir": {}}, {"name": "c", "csi": {}}, {"name": "h", "hostPath": {}}]}"#,
-        None,
-    );
 }
 
 #[track_caller]
