@@ -41,7 +41,7 @@ kubectl get nodes -L kubernetes.io/role
 step 'Starting edge-scheduler with these delays (ms)'
 cp demo/delays.txt demo/metadata.json "$work/"
 column -t "$work/delays.txt" 2>/dev/null || cat "$work/delays.txt"
-"$bin"/edge-scheduler --delay-matrix "$work/delays.txt" --metadata "$work/metadata.json" \
+"$bin"/edge-scheduler --secure-port 0 --delay-matrix "$work/delays.txt" --metadata "$work/metadata.json" \
   2>"$work/scheduler.log" &
 scheduler=$!
 

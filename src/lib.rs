@@ -14,3 +14,4 @@ pub mod cluster;
 pub mod delays;
 pub mod lease;
 pub mod run;
+pub mod serving;

@@ -1,24 +1,30 @@
 //! `edge-scheduler`, the binary: reads the command line, sets up the log, and runs.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-use edge_scheduler::args::{self, Cli, LogArgs, LogFormat, VersionForm};
+use clap::{CommandFactory, FromArgMatches};
+use edge_scheduler::args::{
+    self, AuthenticationArgs, AuthorizationArgs, Cli, LogArgs, LogFormat, ServingArgs, VersionForm,
+};
 use edge_scheduler::cluster;
-use edge_scheduler::run::{self, Options};
+use edge_scheduler::run::{self, Options, Serving};
+use edge_scheduler::serving::Pages;
+use k8s_openapi::jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
 /// One thread: the core decides in order anyway, and a single allocator arena keeps memory small.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let cli = Cli::parse_from(args::normalized(std::env::args_os()));
+    let matches = Cli::command().get_matches_from(args::normalized(std::env::args_os()));
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Some(version) = cli.misc.version.and_then(VersionForm::text) {
         return print(&version);
     }
     set_up_log(&cli.log);
-    match schedule(cli).await {
+    match schedule(cli, args::in_force(&matches)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
@@ -27,8 +33,10 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn schedule(cli: Cli) -> anyhow::Result<()> {
-    let Cli { misc, delays, deprecated, leader_election, .. } = cli;
+async fn schedule(cli: Cli, flags: BTreeMap<String, String>) -> anyhow::Result<()> {
+    let Cli { misc, delays, deprecated, leader_election, serving, authentication, authorization, .. } = cli;
+    let pages = Pages { configuration: serde_json::json!({}), flags, started: Timestamp::now() };
+    let serving = serve(serving, authentication, authorization, pages).await?;
     let client = cluster::connect(deprecated.kubeconfig.as_deref(), misc.master.as_deref()).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -43,8 +51,22 @@ async fn schedule(cli: Cli) -> anyhow::Result<()> {
         delays: delays.source(),
         parallel_bindings: misc.parallel_bindings.into(),
         leader_election: leader_election.settings(),
+        serving,
     };
     Ok(run::run(client, options, shutdown).await?)
+}
+
+async fn serve(
+    serving: ServingArgs,
+    authentication: AuthenticationArgs,
+    authorization: AuthorizationArgs,
+    pages: Pages,
+) -> anyhow::Result<Option<Serving>> {
+    let Some(settings) = serving.settings().map_err(anyhow::Error::msg)? else { return Ok(None) };
+    let authenticates = cluster::delegate(authentication.authentication_kubeconfig.as_deref()).await?;
+    let authorizes = cluster::delegate(authorization.authorization_kubeconfig.as_deref()).await?;
+    let guard = authentication.settings(authorization);
+    Ok(Some(Serving { settings, guard, authentication: authenticates, authorization: authorizes, pages }))
 }
 
 fn set_up_log(args: &LogArgs) {

@@ -1,6 +1,7 @@
 //! The loop: events to the core, actions to the cluster.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use edge_core::model::NodeName;
@@ -15,6 +16,8 @@ use crate::clock::Clock;
 use crate::cluster::{self, Actor};
 use crate::delays::{Link, Source};
 use crate::lease::{self, Leadership};
+use crate::serving::guard::{Guard, GuardSettings, TrustError};
+use crate::serving::{Health, Listener, Pages, ServeError, ServingSettings, Site};
 
 /// How many events may wait for the core before the watches are held back.
 const EVENT_CAPACITY: usize = 1024;
@@ -25,7 +28,6 @@ const LAST_BINDINGS: Duration = Duration::from_secs(2);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What the scheduler is to do.
-#[derive(Debug)]
 pub struct Options {
     /// Where delays come from.
     pub delays: Source,
@@ -33,6 +35,22 @@ pub struct Options {
     pub parallel_bindings: usize,
     /// How the replica that binds is found; none if there is one replica.
     pub leader_election: Option<lease::Settings>,
+    /// What is served; none if nothing is.
+    pub serving: Option<Serving>,
+}
+
+/// What is served, and to whom.
+pub struct Serving {
+    /// Where.
+    pub settings: ServingSettings,
+    /// How those who ask are known.
+    pub guard: GuardSettings,
+    /// Asks who somebody is.
+    pub authentication: Option<kube::Client>,
+    /// Asks what somebody may see.
+    pub authorization: Option<kube::Client>,
+    /// How the scheduler is set up.
+    pub pages: Pages,
 }
 
 /// Why the scheduler ended.
@@ -50,6 +68,12 @@ pub enum RunError {
     /// There is nothing to tell this replica from others by.
     #[error("no identity for the leader election: {0}")]
     Identity(#[source] std::io::Error),
+    /// The port can't be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// It is not known whose certificates are good.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
 }
 
 /// Schedules until `shutdown` completes or something it can't do without ends.
@@ -64,8 +88,13 @@ pub async fn run(
     let clock = Clock::start();
     let (events, incoming) = mpsc::channel(EVENT_CAPACITY);
     let (in_use, in_use_rx) = watch::channel(Vec::new());
+    let lease = options.leader_election.as_ref().map(|settings| settings.name.clone());
     let mut leadership = stand(&client, options.leader_election, clock, &events)?;
+    let health = Health::new(leadership.tenure.clone(), lease, clock);
     let mut vital = JoinSet::new();
+    if let Some(serving) = options.serving {
+        serve(serving, health.clone(), &mut vital).await?;
+    }
     for watch in cluster::watch::all(&client, &events) {
         vital.spawn(watch);
     }
@@ -77,7 +106,7 @@ pub async fn run(
     });
     let actor = Actor::new(client, leadership.tenure.clone(), clock, events);
     let state = State::new(config(options.parallel_bindings));
-    let mut scheduler = Scheduler { state, clock, incoming, actor, in_use };
+    let mut scheduler = Scheduler { state, clock, incoming, actor, in_use, health };
     if !leadership.tenure.is_leader() {
         scheduler.apply(Event::Leads(false));
     }
@@ -108,6 +137,20 @@ fn stand(
     Ok(Leadership::elect(client.clone(), settings, identity, clock, events.clone()))
 }
 
+/// Begins to serve.
+async fn serve(serving: Serving, health: Health, vital: &mut JoinSet<&'static str>) -> Result<(), RunError> {
+    let Serving { settings, guard, authentication, authorization, pages } = serving;
+    let listener = Listener::bind(&settings)?;
+    let (guard, follow) = Guard::new(guard, authentication, authorization).await?;
+    let site = Arc::new(Site { guard, health, pages });
+    vital.spawn(async {
+        follow.await;
+        "the watch over authorities"
+    });
+    vital.spawn(async { match listener.serve(site).await {} });
+    Ok(())
+}
+
 fn config(max_in_flight: usize) -> Config {
     let profiles = Profile::KNOWN.iter().filter_map(|name| Profile::known(name)).collect();
     Config { max_in_flight, ..Config::new(profiles) }
@@ -119,6 +162,7 @@ struct Scheduler {
     incoming: mpsc::Receiver<Event>,
     actor: Actor,
     in_use: watch::Sender<Vec<NodeName>>,
+    health: Health,
 }
 
 // === impl Scheduler ===
@@ -126,6 +170,7 @@ struct Scheduler {
 impl Scheduler {
     fn apply(&mut self, event: Event) {
         self.state.apply(event, self.clock.now());
+        self.health.set_synced(self.state.is_synced());
     }
 
     async fn work(&mut self) -> Infallible {
@@ -143,6 +188,7 @@ impl Scheduler {
 
     /// Begins nothing any more and sees to the end what is on its way.
     async fn resign(&mut self) {
+        self.health.set_ending();
         self.apply(Event::Leads(false));
         let drained = async {
             loop {

@@ -51,7 +51,7 @@ impl Contender {
             }
             Self::EdgeScheduler => {
                 let mut command = tied(Path::new(env!("CARGO_BIN_EXE_edge-scheduler")));
-                command.args(["--leader-elect=false", "--parallel-bindings", &in_flight]);
+                command.args(["--leader-elect=false", "--secure-port=0", "--parallel-bindings", &in_flight]);
                 if let Some(delays) = &bed.delays {
                     command
                         .arg("--delay-matrix")

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
-use super::duration;
+use super::{AuthorizationArgs, duration};
+use crate::serving::guard::{GuardSettings, RequestHeaderSettings};
 
 /// How it is found out who a request is from.
 #[derive(Args, Clone, Debug)]
@@ -47,4 +48,49 @@ pub struct AuthenticationArgs {
     /// Headers with the user's name.
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "x-remote-user")]
     pub requestheader_username_headers: Vec<String>,
+}
+
+// === impl AuthenticationArgs ===
+
+impl AuthenticationArgs {
+    /// The settings that these flags and those of the authorization ask for.
+    pub fn settings(self, authorization: AuthorizationArgs) -> GuardSettings {
+        let Self {
+            authentication_kubeconfig: _,
+            authentication_skip_lookup: skip_lookup,
+            authentication_token_webhook_cache_ttl: token_ttl,
+            authentication_tolerate_lookup_failure: tolerate_lookup_failure,
+            client_ca_file,
+            requestheader_allowed_names: allowed_names,
+            requestheader_client_ca_file,
+            requestheader_extra_headers_prefix: extra_header_prefixes,
+            requestheader_group_headers: group_headers,
+            requestheader_uid_headers: uid_headers,
+            requestheader_username_headers: username_headers,
+        } = self;
+        let AuthorizationArgs {
+            authorization_always_allow_paths: always_allow_paths,
+            authorization_kubeconfig: _,
+            authorization_webhook_cache_authorized_ttl: authorized_ttl,
+            authorization_webhook_cache_unauthorized_ttl: unauthorized_ttl,
+        } = authorization;
+        let request_header = RequestHeaderSettings {
+            client_ca_file: requestheader_client_ca_file,
+            allowed_names,
+            username_headers,
+            uid_headers,
+            group_headers,
+            extra_header_prefixes,
+        };
+        GuardSettings {
+            token_ttl,
+            client_ca_file,
+            request_header,
+            skip_lookup,
+            tolerate_lookup_failure,
+            authorized_ttl,
+            unauthorized_ttl,
+            always_allow_paths,
+        }
+    }
 }

@@ -13,9 +13,10 @@ mod metrics;
 mod misc;
 mod serving;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory, Parser};
 
 pub use authentication::AuthenticationArgs;
 pub use authorization::AuthorizationArgs;
@@ -73,6 +74,18 @@ pub fn normalized(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     args.into_iter().map(|arg| arg.to_str().and_then(with_dashes).unwrap_or(arg)).collect()
 }
 
+/// The flags and their values, given or by default, for `/flagz`. Secrets are in files, not in flags.
+pub fn in_force(matches: &ArgMatches) -> BTreeMap<String, String> {
+    let value = |id: &str| {
+        let values = matches.get_raw(id)?;
+        let values: Vec<_> = values.map(|value| value.to_string_lossy().into_owned()).collect();
+        Some(values.join(","))
+    };
+    let command = Cli::command();
+    let flags = command.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg.get_id().as_str())));
+    flags.map(|(long, id)| (long.to_owned(), value(id).unwrap_or_default())).collect()
+}
+
 fn with_dashes(arg: &str) -> Option<OsString> {
     let flag = arg.strip_prefix("--")?;
     let (name, value) = flag.split_at(flag.find('=').unwrap_or(flag.len()));
@@ -81,8 +94,6 @@ fn with_dashes(arg: &str) -> Option<OsString> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[track_caller]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
+use crate::serving::{CertificateFiles, CertificateSource, ServingSettings, TlsVersion};
+
 /// Where and how HTTPS is served.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Secure serving flags")]
@@ -53,4 +55,57 @@ pub struct ServingArgs {
     #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1,
         require_equals = true, action = ArgAction::Set, value_parser = super::bool::parse)]
     pub permit_address_sharing: bool,
+}
+
+// === impl ServingArgs ===
+
+impl ServingArgs {
+    /// The settings that the flags ask for; none if nothing is served.
+    pub fn settings(self) -> Result<Option<ServingSettings>, String> {
+        let Self {
+            bind_address,
+            secure_port,
+            cert_dir,
+            tls_cert_file,
+            tls_private_key_file,
+            tls_cipher_suites: cipher_suites,
+            tls_curve_preferences: key_exchange_groups,
+            tls_min_version,
+            tls_sni_cert_key,
+            // There is no other than HTTP/1.1.
+            disable_http2_serving: _,
+            http2_max_streams_per_connection: _,
+            permit_port_sharing,
+            // It always is.
+            permit_address_sharing: _,
+        } = self;
+        if !tls_sni_cert_key.is_empty() {
+            return Err(
+                "--tls-sni-cert-key is not supported; give one certificate by --tls-cert-file".to_owned()
+            );
+        }
+        let certificate = match (tls_cert_file, tls_private_key_file, cert_dir) {
+            (Some(certificate), Some(key), _) => {
+                CertificateSource::Files(CertificateFiles { certificate, key })
+            }
+            (_, _, Some(folder)) => CertificateSource::MadeFiles(CertificateFiles {
+                certificate: folder.join("kube-scheduler.crt"),
+                key: folder.join("kube-scheduler.key"),
+            }),
+            _ => CertificateSource::Memory,
+        };
+        let min_version = match tls_min_version.as_deref() {
+            Some("VersionTLS13") => TlsVersion::V13,
+            _ => TlsVersion::V12,
+        };
+        Ok((secure_port != 0).then_some(ServingSettings {
+            bind_address,
+            secure_port,
+            certificate,
+            min_version,
+            cipher_suites,
+            key_exchange_groups,
+            permit_port_sharing,
+        }))
+    }
 }

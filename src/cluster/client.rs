@@ -50,6 +50,19 @@ pub async fn connect(kubeconfig: Option<&Path>, master: Option<&str>) -> Result<
     kube::Client::try_from(config).map_err(ConnectError::Client)
 }
 
+/// A client for questions about those who ask us: that of a kubeconfig, else of the service account; none
+/// outside of a pod (upstream: `DelegatingAuthenticationOptions.getClient`).
+pub async fn delegate(kubeconfig: Option<&Path>) -> Result<Option<kube::Client>, ConnectError> {
+    let config = match kubeconfig {
+        Some(path) => from_file(path).await?,
+        None => match Config::incluster() {
+            Ok(config) => config,
+            Err(_) => return Ok(None),
+        },
+    };
+    kube::Client::try_from(config).map(Some).map_err(ConnectError::Client)
+}
+
 async fn from_file(path: &Path) -> Result<Config, ConnectError> {
     let at_fault = |source| ConnectError::Kubeconfig { path: path.to_owned(), source };
     let kubeconfig = Kubeconfig::read_from(path).map_err(at_fault)?;

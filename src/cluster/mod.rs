@@ -4,6 +4,7 @@
 //! client   the connection
 //! watch    pods, nodes and what else they are judged by, decoded slimly, as events for the core
 //! act      what the core wants done: bindings, conditions, events
+//! review   questions about those who ask us
 //! lease    the Lease that one replica holds
 //! ```
 
@@ -14,6 +15,7 @@ mod condition;
 mod lease;
 mod notice;
 mod object;
+pub mod review;
 mod series;
 mod storage;
 #[cfg(test)]
@@ -23,5 +25,5 @@ mod volumes;
 pub mod watch;
 
 pub use act::Actor;
-pub use client::{ConnectError, connect};
+pub use client::{ConnectError, connect, delegate};
 pub use lease::LeaseLock;

@@ -113,7 +113,7 @@ impl Bed {
             .arg(self.matrix())
             .arg("--metadata")
             .arg(self.metadata())
-            .arg("-v=2")
+            .args(["-v=2", "--secure-port=0"])
             .args(flags)
             .stdin(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())

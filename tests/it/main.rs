@@ -14,4 +14,6 @@ mod files;
 #[cfg(test)]
 mod leadership;
 #[cfg(test)]
+mod serving;
+#[cfg(test)]
 mod tidy;

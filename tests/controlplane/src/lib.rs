@@ -51,6 +51,7 @@ pub use control_plane::ControlPlane;
 pub use error::Error;
 pub use node::{Effect, FakeNode};
 pub use options::{KubeScheduler, Options, User};
+pub use port::Port;
 pub use proc::{Bytes, ProcessId, Usage, usage};
 pub use tool::{build_all, end_to_end_tests};
 pub use wait::wait_for;

@@ -12,7 +12,7 @@ use std::{
 /// The socket is bound but never listens. So the kernel gives the port to nobody who asks for a free one, neither
 /// between our choice and the server's start nor between its stop and its next start.
 #[derive(Debug)]
-pub(crate) struct Port {
+pub struct Port {
     number: u16,
     _socket: OwnedFd,
 }
@@ -21,13 +21,13 @@ pub(crate) struct Port {
 
 impl Port {
     /// Reserves a port.
-    pub(crate) fn reserve() -> Result<Self, Error> {
+    pub fn reserve() -> Result<Self, Error> {
         let (number, socket) = bind().context(|| "reserving a loopback port".to_owned())?;
         Ok(Self { number, _socket: socket })
     }
 
     /// Its number.
-    pub(crate) fn number(&self) -> u16 {
+    pub fn number(&self) -> u16 {
         self.number
     }
 }
