@@ -3,6 +3,7 @@
 mod act;
 mod condition;
 mod notice;
+mod volumes;
 mod watch;
 
 use std::sync::{Arc, Mutex};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Cycle, NodeSlot, NodeView, Plugin, PreFilter, PreScore, Rejection, Resolvable, Snapshot, Usage};
 use crate::model::{
-    Bytes, HostPort, Image, MilliCpu, Name, Node, NodeName, NodeSelectorTerm, NonZeroRequest, Pod,
+    Bytes, HostPort, Image, MilliCpu, Name, Node, NodeName, NodeSelectorTerm, NonZeroRequest, Pod, PodVolume,
     PreferredTerm, Protocol, Requirement, RequirementOp, Taint, TaintEffect, Toleration, TolerationOp, Vmis,
 };
 
@@ -44,14 +44,19 @@ pub(crate) fn snapshot(nodes: &[TestNode]) -> Snapshot {
 /// What PreFilter and Filter of `plugin` say of `pod` on `node`: `fits`, or the reasons behind
 /// `preemptible:` or `final:`, or behind `pod:` if no node was looked at.
 pub(crate) fn filter(plugin: &dyn Plugin, pod: &Pod, node: &TestNode) -> String {
-    let snapshot = snapshot(std::slice::from_ref(node));
-    let check = match plugin.pre_filter(Cycle { pod, snapshot: &snapshot }) {
+    filter_in(plugin, pod, &snapshot(std::slice::from_ref(node)))
+}
+
+/// The same in a cluster of one node, of which more is known.
+pub(crate) fn filter_in(plugin: &dyn Plugin, pod: &Pod, snapshot: &Snapshot) -> String {
+    let node = snapshot.nodes.iter().next().unwrap();
+    let check = match plugin.pre_filter(Cycle { pod, snapshot }) {
         PreFilter::Skip => return "fits".into(),
         PreFilter::Check(check) | PreFilter::Narrow(_, check) => check,
         PreFilter::Reject(rejection) => return format!("pod: {}", describe(&rejection)),
         PreFilter::AwaitDelays(nodes) => return format!("waits for delays from {nodes:?}"),
     };
-    match check.filter(node.view()) {
+    match check.filter(node) {
         super::Verdict::Fits => "fits".into(),
         super::Verdict::Rejected(rejection) => describe(&rejection),
     }
@@ -184,6 +189,11 @@ impl TestNode {
         self
     }
 
+    pub(crate) fn placed(mut self, pod: TestPod) -> Self {
+        self.usage.add(&Arc::new(pod.build()));
+        self
+    }
+
     /// The node in slot 0.
     pub(crate) fn view(&self) -> NodeView<'_> {
         NodeView { slot: NodeSlot(0), node: &self.node, usage: &self.usage }
@@ -276,6 +286,15 @@ impl TestPod {
     pub(crate) fn vmis(mut self, vmis: Vmis) -> Self {
         self.0.vmis = vmis;
         self
+    }
+
+    pub(crate) fn volume(mut self, volume: PodVolume) -> Self {
+        self.0.volumes = self.0.volumes.into_iter().chain([volume]).collect();
+        self
+    }
+
+    pub(crate) fn claim(self, name: &str) -> Self {
+        self.volume(PodVolume::Claim(name.into()))
     }
 
     pub(crate) fn gates(mut self, gates: &[&str]) -> Self {

@@ -6,29 +6,29 @@ use super::*;
 use crate::model::{Bytes, MilliCpu, Node, Resources};
 
 /// A state with two nodes of 4 GiB, and its clock.
-struct Bench {
-    state: State,
-    now: Time,
+pub(super) struct Bench {
+    pub(super) state: State,
+    pub(super) now: Time,
 }
 
-fn node(name: &str) -> Node {
+pub(super) fn node(name: &str) -> Node {
     let allocatable = Resources { cpu: MilliCpu(4000), memory: Bytes(4 << 30), ..Resources::default() };
     Node { allocatable, allowed_pods: 110, ..Node::named(name) }
 }
 
-fn pod(name: &str, gib: i64) -> Pod {
+pub(super) fn pod(name: &str, gib: i64) -> Pod {
     let requests = Resources { memory: Bytes(gib << 30), ..Resources::default() };
     Pod { requests, ..Pod::pending("default", name) }
 }
 
-fn bound(pod: &Pod, node: &str) -> Pod {
+pub(super) fn bound(pod: &Pod, node: &str) -> Pod {
     Pod { node: Some(node.into()), ..pod.clone() }
 }
 
 // === impl Bench ===
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let profile = Profile::known("edge-scheduler").unwrap();
         let config = Config::new(vec![profile]).of_pods_and_nodes();
         let mut bench = Self { state: State::new(config), now: Time::ZERO };
@@ -37,19 +37,19 @@ impl Bench {
         bench
     }
 
-    fn apply(&mut self, event: Event) {
+    pub(super) fn apply(&mut self, event: Event) {
         self.state.apply(event, self.now);
     }
 
-    fn put(&mut self, pod: &Pod) {
+    pub(super) fn put(&mut self, pod: &Pod) {
         self.apply(Event::Pods(Change::Put(Box::new(pod.clone()))));
     }
 
-    fn gone(&mut self, pod: &Pod) {
+    pub(super) fn gone(&mut self, pod: &Pod) {
         self.apply(Event::Pods(Change::Gone(Box::new(pod.clone()))));
     }
 
-    fn bind(&mut self, pod: &Pod, outcome: BindOutcome) {
+    pub(super) fn bind(&mut self, pod: &Pod, outcome: BindOutcome) {
         self.apply(Event::Bind(PodRef::of(pod), outcome));
     }
 
@@ -57,7 +57,7 @@ impl Bench {
         self.apply(Event::Read(PodRef::of(pod), outcome));
     }
 
-    fn wait(&mut self, seconds: u64) {
+    pub(super) fn wait(&mut self, seconds: u64) {
         self.now = self.now + Duration::from_secs(seconds);
     }
 
@@ -80,7 +80,7 @@ impl Bench {
     }
 
     #[track_caller]
-    fn expect(&mut self, expected: &[&str]) {
+    pub(super) fn expect(&mut self, expected: &[&str]) {
         assert_eq!(self.actions(), expected);
     }
 

@@ -116,3 +116,6 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 mod nodes;
 mod pods;
 mod requests;
+mod storage;
 
 use crate::model::{Node, Pod};
 
