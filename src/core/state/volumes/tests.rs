@@ -225,9 +225,9 @@ fn a_pod_deleted_while_its_volumes_are_written_leaves_nothing_behind() {
         bench.expect(&["write 1 volumes of web"]);
         bench.gone(&web);
         if fails {
-            refused(&mut bench, &web, "conflict")
+            refused(&mut bench, &web, "conflict");
         } else {
-            written(&mut bench, &web, 2)
+            written(&mut bench, &web, 2);
         }
         bench.expect(&[]);
         assert_eq!((used(&bench), bench.state.flights.awaiting_volumes().len()), (0, 0));

@@ -93,53 +93,52 @@ fn a_volume_is_read() {
 }
 
 #[track_caller]
-fn check_source(spec: &str, expected: VolumeSource) {
+fn check_source(spec: &str, expected: &VolumeSource) {
     let json = format!(r#"{{"metadata": {{"name": "v1"}}, "spec": {spec}}}"#);
-    assert_eq!(read!(PersistentVolumeObject, into_volume, &json).unwrap().source, expected, "{spec}");
+    assert_eq!(read!(PersistentVolumeObject, into_volume, &json).unwrap().source, *expected, "{spec}");
 }
 
 #[test]
 fn what_is_behind_a_volume_is_read() {
     let gce = Disk::Gce { name: "d".into(), read_only: true };
-    check_source(r#"{"gcePersistentDisk": {"pdName": "d", "readOnly": true}}"#, VolumeSource::Disk(gce));
+    check_source(r#"{"gcePersistentDisk": {"pdName": "d", "readOnly": true}}"#, &VolumeSource::Disk(gce));
     let aws = Disk::Aws { id: "vol-1".into() };
-    check_source(r#"{"awsElasticBlockStore": {"volumeID": "vol-1"}}"#, VolumeSource::Disk(aws));
-    check_source(r#"{"iscsi": {"iqn": "i"}}"#, VolumeSource::Other);
-    check_source(r#"{"hostPath": {"path": "/data"}}"#, VolumeSource::Other);
+    check_source(r#"{"awsElasticBlockStore": {"volumeID": "vol-1"}}"#, &VolumeSource::Disk(aws));
+    check_source(r#"{"iscsi": {"iqn": "i"}}"#, &VolumeSource::Other);
+    check_source(r#"{"hostPath": {"path": "/data"}}"#, &VolumeSource::Other);
 }
 
 #[track_caller]
-fn check_volume(volume: &str, expected: Option<PodVolume>) {
+fn check_volume(volume: &str, expected: Option<&PodVolume>) {
     let json = format!(
         r#"{{"metadata": {{"name": "web", "namespace": "shop"}}, "spec": {{"volumes": [{volume}]}}}}"#
     );
     let pod = read!(PodObject, into_pod, &json).unwrap();
-    assert_eq!(pod.volumes.first().cloned(), expected, "{volume}");
+    assert_eq!(pod.volumes.first(), expected, "{volume}");
 }
 
 #[test]
 fn volumes_that_a_place_depends_on_are_read() {
     check_volume(
         r#"{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}"#,
-        Some(PodVolume::Claim("data".into())),
+        Some(&PodVolume::Claim("data".into())),
     );
     check_volume(
         r#"{"name": "tmp", "ephemeral": {"volumeClaimTemplate": {}}}"#,
-        Some(PodVolume::Ephemeral("web-tmp".into())),
+        Some(&PodVolume::Ephemeral("web-tmp".into())),
     );
-    let disk = |disk| Some(PodVolume::Disk(disk));
     check_volume(
         r#"{"name": "d", "rbd": {"monitors": ["m"], "image": "i"}}"#,
-        disk(Disk::Rbd {
+        Some(&PodVolume::Disk(Disk::Rbd {
             monitors: ["m".into()].into(),
             pool: "rbd".into(),
             image: "i".into(),
             read_only: false,
-        }),
+        })),
     );
     check_volume(
         r#"{"name": "d", "azureDisk": {"diskURI": "/d", "kind": "Managed"}}"#,
-        disk(Disk::Azure { uri: "/d".into(), managed: true }),
+        Some(&PodVolume::Disk(Disk::Azure { uri: "/d".into(), managed: true })),
     );
     check_volume(r#"{"name": "d", "emptyDir": {}}"#, None);
     check_volume(r#"{"name": "d", "csi": {"driver": "csi.example.com"}}"#, None);
