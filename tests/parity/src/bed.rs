@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::log::{self, Log};
 use crate::ours::{self, Written};
+use crate::storage::COLLECTIONS;
 use crate::upstream::{self, PODS};
 use crate::{ClusterState, Difference, Error, Judgement, Outcome, Pod, Setup};
 
@@ -18,6 +19,8 @@ pub struct Bed {
     setup: Setup,
     /// For names that are never used twice.
     count: u64,
+    /// Whether the state that is written has storage.
+    has_storage: bool,
 }
 
 /// A state that is written and that kube-scheduler has seen.
@@ -25,6 +28,8 @@ pub struct Bed {
 struct Ready {
     written: Written,
     mark: Option<String>,
+    /// Whether kube-scheduler has begun to bind volumes, which changes them.
+    spent: bool,
 }
 
 /// How long anything may take. Far above what it does take, so that a slow machine is no failure.
@@ -58,31 +63,36 @@ impl Bed {
         // that plugin it would, and then it reuses scores.
         let options = options
             .flag(Component::KubeScheduler, log::FLAG)
+            // Nobody plays the controller that would let go of claims and volumes that are deleted.
+            .flag(Component::ApiServer, "--disable-admission-plugins=StorageObjectInUseProtection")
             .flag(Component::KubeScheduler, "--feature-gates=OpportunisticBatching=false");
         let cluster = ControlPlane::start(options)?;
         let log = Log::open(&cluster.log(Component::KubeScheduler))?;
-        let bed = Self { log, cluster, setup, count: 0 };
+        let bed = Self { log, cluster, setup, count: 0, has_storage: false };
         bed.create_classes()?;
         Ok(bed)
     }
 
     /// Has both judge the pod.
     pub fn judge(&mut self, state: &ClusterState) -> Result<Result<Judgement, Box<Difference>>, Error> {
-        let ready = self.write(state)?;
-        self.judge_on(&ready, state)
+        let mut ready = self.write(state)?;
+        self.judge_on(&mut ready, state)
     }
 
     /// Has both judge the pod, and then a copy of it pinned to each node, each on the same state. So the feasible nodes
     /// are found one by one too.
     pub fn judge_each(&mut self, state: &ClusterState) -> Result<Result<Judgement, Box<Difference>>, Error> {
-        let ready = self.write(state)?;
-        let judgement = match self.judge_on(&ready, state)? {
+        let mut ready = self.write(state)?;
+        let judgement = match self.judge_on(&mut ready, state)? {
             Ok(judgement) if judgement.outcome != Outcome::Gated => judgement,
             other => return Ok(other),
         };
         for node in &state.nodes {
             let pinned = state.pinned_to(node.name());
-            let found = match self.judge_on(&ready, &pinned)? {
+            if ready.spent {
+                ready = self.write(state)?;
+            }
+            let found = match self.judge_on(&mut ready, &pinned)? {
                 Ok(found) => found,
                 difference => return Ok(difference),
             };
@@ -99,7 +109,7 @@ impl Bed {
     /// Replaces the state that was there before by this one.
     fn write(&mut self, state: &ClusterState) -> Result<Ready, Error> {
         self.clear()?;
-        let mut written = Written::default();
+        let mut written = Written { storage: self.write_storage(state)?, ..Written::default() };
         for node in &state.nodes {
             let node = node.clone().label(NODE_LABEL, node.name());
             written.nodes.push(self.cluster.client().create(NODES, &node.0)?);
@@ -108,13 +118,18 @@ impl Bed {
             written.placed.push(self.write_placed(pod, &format!("placed-{idx}"))?);
         }
         let mark = if written.nodes.is_empty() { None } else { Some(self.mark(&mut written.nodes)?) };
-        Ok(Ready { written, mark })
+        Ok(Ready { written, mark, spent: false })
     }
 
     /// Deletes all pods and nodes, and waits until kube-scheduler knows of none.
     fn clear(&mut self) -> Result<(), Error> {
         self.cluster.client().delete(&format!("{PODS}?gracePeriodSeconds=0"))?;
         self.cluster.client().delete(NODES)?;
+        if std::mem::take(&mut self.has_storage) {
+            for (_, path) in COLLECTIONS {
+                self.cluster.client().delete(path)?;
+            }
+        }
         wait_for("kube-scheduler to forget the state before", LIMIT, || {
             self.count += 1;
             let seen = upstream::has_seen(&self.cluster, &format!("canary-{}", self.count), None)?;
@@ -145,6 +160,26 @@ impl Bed {
         Ok(mark)
     }
 
+    /// Creates what there is of storage, before the nodes, so that it is known when they are. A status is written
+    /// afterwards, because a new object has none.
+    fn write_storage(&mut self, state: &ClusterState) -> Result<Vec<Value>, Error> {
+        let client = self.cluster.client();
+        self.has_storage |= !state.storage.is_empty();
+        let mut written = Vec::new();
+        for object in &state.storage {
+            let path = object.collection();
+            let mut created = client.create(path, &object.0)?;
+            let name = object.0["metadata"]["name"].as_str().unwrap_or_default();
+            if object.0["status"] != Value::Null {
+                created =
+                    client.merge(&format!("{path}/{name}/status"), &json!({"status": object.0["status"]}))?;
+            }
+            created["kind"] = object.0["kind"].clone();
+            written.push(created);
+        }
+        Ok(written)
+    }
+
     /// Creates a placed pod. Its status is written afterwards, because a new pod has none, and so is its deletion.
     fn write_placed(&self, pod: &Pod, name: &str) -> Result<Value, Error> {
         let client = self.cluster.client();
@@ -164,7 +199,7 @@ impl Bed {
 
     fn judge_on(
         &mut self,
-        ready: &Ready,
+        ready: &mut Ready,
         state: &ClusterState,
     ) -> Result<Result<Judgement, Box<Difference>>, Error> {
         self.count += 1;
@@ -173,6 +208,7 @@ impl Bed {
         object["metadata"]["name"] = name.as_str().into();
         let created = self.cluster.client().create(PODS, &object)?;
         let upstream = upstream::judge(&self.cluster, &mut self.log, &created, ready.mark.as_deref())?;
+        ready.spent |= upstream::binds_volumes(&self.cluster, &name)?;
         upstream::delete(&self.cluster, &name)?;
         let ours = ours::judge(&self.setup, &ready.written, &created)?;
         let what = upstream.compare(&ours);

@@ -6,7 +6,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | `state`, `node`, `pod` | the data, with builders |
+//! | `state`, `node`, `pod`, `storage` | the data, with builders |
 //! | `generate` | states from a seed |
 //! | `bed` | the control plane: states written and cleared, kube-scheduler known to have seen them |
 //! | `upstream`, `log` | what kube-scheduler decides, and the scores it logs |
@@ -22,6 +22,7 @@ mod ours;
 pub mod pod;
 mod rng;
 pub mod state;
+pub mod storage;
 mod upstream;
 mod verdict;
 
@@ -31,5 +32,6 @@ pub use node::{Node, node};
 pub use pod::{Container, Pod, pod};
 pub use rng::Rng;
 pub use state::{ClusterState, state};
+pub use storage::Storage;
 pub use upstream::Setup;
 pub use verdict::{Difference, Judgement, Outcome, ScoreTable};

@@ -45,6 +45,13 @@ impl Node {
         self
     }
 
+    /// Declares a feature.
+    #[must_use]
+    pub fn declares(mut self, feature: &str) -> Self {
+        push(&mut self.0["status"]["declaredFeatures"], feature.into());
+        self
+    }
+
     /// Cordons it. The taint that the node controller would add is not there, as in the first moment.
     #[must_use]
     pub fn cordoned(mut self) -> Self {

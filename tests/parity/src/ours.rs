@@ -9,12 +9,13 @@ use edge_core::wire::{Interner, NodeObject, PodObject};
 use serde_json::Value;
 
 use crate::verdict::{Judgement, Outcome, ScoreTable};
-use crate::{Error, Setup};
+use crate::{Error, Setup, storage};
 
 /// The objects of a state as the API server gave them back.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Written {
     pub(crate) nodes: Vec<Value>,
+    pub(crate) storage: Vec<Value>,
     pub(crate) placed: Vec<Value>,
 }
 
@@ -28,6 +29,9 @@ pub(crate) fn judge(setup: &Setup, written: &Written, pod: &Value) -> Result<Jud
     let judged = read_pod(pod, &mut interner)?;
 
     let mut state = State::new(Config::new(vec![setup.profile()]).of_pods_and_nodes());
+    for event in storage::events(&written.storage, &mut interner)? {
+        state.apply(event, Time::ZERO);
+    }
     state.apply(Event::Nodes(Change::Reset(nodes)), Time::ZERO);
     state.apply(Event::Pods(Change::Reset(pods)), Time::ZERO);
     let to_be_tried = state.queue().len().active > 0;
@@ -77,6 +81,12 @@ fn decide(state: &mut State, pod: &PodKey) -> Option<Outcome> {
         match action {
             Action::Bind(binding) if binding.pod.key == *pod => {
                 return Some(Outcome::Bound(binding.node.to_string()));
+            }
+            // It will be bound there once its volumes are.
+            Action::WriteVolumes(wanted) if wanted.pod.key == *pod => {
+                let slot = state.cache().get(pod)?.slot;
+                let node = state.snapshot().nodes.name(slot)?;
+                return Some(Outcome::Bound(node.to_string()));
             }
             Action::Report(report) if report.pod.key == *pod => {
                 let reason = report.reason.as_str().to_owned();

@@ -192,6 +192,21 @@ impl Pod {
         self
     }
 
+    /// Adds a volume.
+    #[must_use]
+    pub fn volume(mut self, mut volume: Value) -> Self {
+        let count = self.spec()["volumes"].as_array().map_or(0, Vec::len);
+        volume["name"] = format!("volume-{count}").into();
+        push(&mut self.spec()["volumes"], volume);
+        self
+    }
+
+    /// Adds a volume that is a claim.
+    #[must_use]
+    pub fn claim(self, name: &str) -> Self {
+        self.volume(json!({"persistentVolumeClaim": {"claimName": name}}))
+    }
+
     /// Adds a scheduling gate.
     #[must_use]
     pub fn gate(mut self, name: &str) -> Self {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bed::NODE_LABEL;
-use crate::{Error, Node, Pod, pod};
+use crate::{Error, Node, Pod, Storage, pod};
 
 /// A cluster and a pod to judge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct ClusterState {
     /// The nodes, in the order in which they are made.
     #[serde(default)]
     pub nodes: Vec<Node>,
+    /// Claims, volumes and what else there is of storage, in the order in which it is made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub storage: Vec<Storage>,
     /// Pods that are placed already, in the order in which they are made.
     #[serde(default)]
     pub placed: Vec<Pod>,
@@ -25,7 +28,7 @@ pub struct ClusterState {
 
 /// A cluster of these nodes and a pod that requests nothing.
 pub fn state(nodes: impl IntoIterator<Item = Node>) -> ClusterState {
-    ClusterState { nodes: nodes.into_iter().collect(), placed: Vec::new(), pod: pod() }
+    ClusterState { nodes: nodes.into_iter().collect(), storage: Vec::new(), placed: Vec::new(), pod: pod() }
 }
 
 /// Appends to a list, which is made if it is not there.
@@ -43,6 +46,13 @@ impl ClusterState {
     #[must_use]
     pub fn placed(mut self, node: &str, pod: Pod) -> Self {
         self.placed.push(pod.with("nodeName", node.into()));
+        self
+    }
+
+    /// Adds objects of storage.
+    #[must_use]
+    pub fn storage(mut self, objects: impl IntoIterator<Item = Storage>) -> Self {
+        self.storage.extend(objects);
         self
     }
 

@@ -32,17 +32,7 @@ impl Default for Setup {
     /// All plugins that edge-scheduler has so far.
     fn default() -> Self {
         Self {
-            without: vec![
-                "VolumeRestrictions",
-                "NodeVolumeLimits",
-                "VolumeBinding",
-                "VolumeZone",
-                "PodTopologySpread",
-                "InterPodAffinity",
-                "DynamicResources",
-                "DefaultPreemption",
-                "NodeDeclaredFeatures",
-            ],
+            without: vec!["PodTopologySpread", "InterPodAffinity", "DynamicResources", "DefaultPreemption"],
         }
     }
 }
@@ -133,6 +123,19 @@ pub(crate) fn judge(
     Ok(Judgement { outcome, feasible, scores })
 }
 
+/// Whether this pod, of which there is a verdict, waits for its volumes.
+pub(crate) fn binds_volumes(cluster: &ControlPlane, name: &str) -> Result<bool, controlplane::Error> {
+    Ok(reserved(&cluster.client().get(&format!("{PODS}/{name}"))?).is_some())
+}
+
+/// The node that a pod will be bound to once its volumes are, which kube-scheduler tells before it begins with them.
+fn reserved(pod: &Value) -> Option<&str> {
+    let is_judged = |condition: &Value| condition["type"] == "PodScheduled";
+    let judged =
+        pod["status"]["conditions"].as_array().is_some_and(|conditions| conditions.iter().any(is_judged));
+    if judged { None } else { pod["status"]["nominatedNodeName"].as_str() }
+}
+
 /// Deletes a pod at once; nobody plays the kubelet, which would confirm that it has ended.
 pub(crate) fn delete(cluster: &ControlPlane, name: &str) -> Result<(), controlplane::Error> {
     cluster.client().delete(&format!("{PODS}/{name}?gracePeriodSeconds=0")).map(drop)
@@ -146,6 +149,9 @@ fn await_outcome(cluster: &ControlPlane, name: &str) -> Result<Outcome, controlp
 
 fn read_outcome(pod: &Value) -> Option<Outcome> {
     if let Some(node) = pod["spec"]["nodeName"].as_str() {
+        return Some(Outcome::Bound(node.to_owned()));
+    }
+    if let Some(node) = reserved(pod) {
         return Some(Outcome::Bound(node.to_owned()));
     }
     let conditions = pod["status"]["conditions"].as_array()?;

@@ -28,7 +28,7 @@ pub fn state(seed: u64) -> ClusterState {
     let nodes = nodes::nodes(&mut rng);
     let names: Vec<&str> = nodes.iter().map(crate::Node::name).collect();
     let (placed, pod) = (pods::placed(&mut rng, &names), pods::judged(&mut rng, &names));
-    ClusterState { nodes, placed, pod }
+    ClusterState { nodes, storage: Vec::new(), placed, pod }
 }
 
 #[cfg(test)]

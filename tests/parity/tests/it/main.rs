@@ -23,3 +23,4 @@ mod requests;
 mod resources;
 #[cfg(test)]
 mod support;
+mod volumes;
