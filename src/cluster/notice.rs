@@ -111,7 +111,7 @@ impl<'a> Notice<'a> {
 
     /// The pod was bound.
     pub(super) fn scheduled(announcement: &'a Announcement) -> Self {
-        let Announcement { pod, scheduler_name, node } = announcement;
+        let Announcement { pod, scheduler_name, node, .. } = announcement;
         Self {
             pod,
             scheduler_name,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use edge_core::model::NodeName;
+use edge_core::model::{NodeName, Time};
 use edge_core::state::{Action, BindOutcome, Binding, Event, Report, ReportReason};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -18,6 +18,7 @@ fn report(message: &str) -> Action {
         message: message.to_owned(),
         condition_changed: true,
         first: true,
+        tried: Time::ZERO,
     })
 }
 

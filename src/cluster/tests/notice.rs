@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use edge_core::model::NodeName;
+use edge_core::model::{NodeName, Time};
 use edge_core::state::{Action, Announcement, BindOutcome, Binding, Event, Report, ReportReason};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -20,11 +20,14 @@ fn failed(message: &str) -> Report {
         message: message.to_owned(),
         condition_changed: false,
         first: true,
+        tried: Time::ZERO,
     }
 }
 
 fn announcement() -> Announcement {
-    Announcement { pod: web(), scheduler_name: "edge-scheduler".into(), node: NodeName::from("edge-1") }
+    let (first_tried, tried) = (Time::ZERO, Time::ZERO);
+    let (scheduler_name, node) = ("edge-scheduler".into(), NodeName::from("edge-1"));
+    Announcement { pod: web(), scheduler_name, node, attempts: 1, first_tried, tried }
 }
 
 /// Executes actions against a server that knows no notices and takes all of them.

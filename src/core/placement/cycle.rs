@@ -1,9 +1,9 @@
 //! One scheduling cycle (upstream: `pkg/scheduler/schedule_one.go`).
 
-use super::filters::{Filters, Prepared, diagnose, find_feasible, prepare};
+use super::filters::{Filters, Prepared, diagnose, find_feasible, find_feasible_observed, prepare};
 use super::{
-    Cycle, Diagnosis, Enabled, FitError, MAX_NODE_SCORE, NodeFilter, NodeScorer, NodeSlot, NodeView, Point,
-    PreScore, Profile, Snapshot, VolumePlan,
+    Cycle, Diagnosis, Enabled, FitError, MAX_NODE_SCORE, NodeFilter, NodeScorer, NodeSlot, NodeView,
+    Observer, Point, PointStatus, PreScore, Profile, Snapshot, Unobserved, VolumePlan,
 };
 use crate::model::{NodeName, Pod};
 
@@ -63,23 +63,45 @@ pub struct PluginScores {
 ///
 /// Where there is no node at all no plugin is asked, as upstream, and so none is blamed.
 pub fn place(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Decision {
+    place_observed(snapshot, pod, profile, &mut Unobserved)
+}
+
+/// The same, with somebody who watches.
+pub fn place_observed(
+    snapshot: &Snapshot,
+    pod: &Pod,
+    profile: &Profile,
+    observer: &mut dyn Observer,
+) -> Decision {
+    observer.begin(&profile.scheduler_name);
     if snapshot.nodes.is_empty() {
         return Decision::Reject(Box::new(FitError { num_nodes: 0, diagnosis: Diagnosis::default() }));
     }
     let cycle = Cycle { pod, snapshot };
-    let filters = match prepare(cycle, profile) {
+    let prepared = prepare(cycle, profile);
+    observer.spent(Point::PreFilter);
+    prepared.tell(profile, observer);
+    let filters = match prepared {
         Prepared::Filters(filters) => filters,
         Prepared::Rejected(fit_error) => return Decision::Reject(fit_error),
         Prepared::AwaitDelays(nodes) => return Decision::AwaitDelays(nodes),
     };
-    let feasible = find_feasible(snapshot, &filters);
-    match select(cycle, profile, &filters, &feasible) {
+    let feasible = find_feasible_observed(snapshot, profile, &filters, observer);
+    let diagnosis = feasible.is_empty().then(|| diagnose(snapshot, &filters));
+    observer.spent(Point::Filter);
+    observer.ended(Point::Filter, PointStatus::Success);
+    if let Some(diagnosis) = diagnosis {
+        return Decision::Reject(Box::new(FitError { num_nodes: snapshot.nodes.len(), diagnosis }));
+    }
+    match select(cycle, profile, &filters, &feasible, observer) {
         Err(message) => Decision::Fail(message),
-        Ok(Some(node)) => Decision::Place(filters.reserve(profile, node, feasible.len())),
-        Ok(None) => {
-            let diagnosis = diagnose(snapshot, &filters);
-            Decision::Reject(Box::new(FitError { num_nodes: snapshot.nodes.len(), diagnosis }))
+        Ok(Some(node)) => {
+            let placement = filters.reserve(profile, node, feasible.len());
+            observer.spent(Point::Reserve);
+            observer.ended(Point::Reserve, PointStatus::Success);
+            Decision::Place(placement)
         }
+        Ok(None) => Decision::Fail(format!("no node was chosen for pod {}", pod.key)),
     }
 }
 
@@ -92,7 +114,7 @@ pub fn scores(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Scores {
     let take = |Enabled { idx: _, plugin, weight }: &Enabled, scores: &[i64]| {
         plugins.push(PluginScores { name: plugin.name(), weight: *weight, scores: scores.to_vec() });
     };
-    if feasible.len() > 1 && score_each(cycle, profile, &filters, &feasible, take).is_err() {
+    if feasible.len() > 1 && score_each(cycle, profile, &filters, &feasible, &mut Unobserved, take).is_err() {
         plugins.clear();
     }
     Scores { feasible, plugins }
@@ -105,6 +127,7 @@ fn select<'a>(
     profile: &'a Profile,
     filters: &Filters<'a>,
     feasible: &[NodeSlot],
+    observer: &mut dyn Observer,
 ) -> Result<Option<NodeView<'a>>, String> {
     match feasible {
         [] => return Ok(None),
@@ -112,11 +135,15 @@ fn select<'a>(
         [..] => (),
     }
     let mut totals = vec![0_i64; feasible.len()];
-    score_each(cycle, profile, filters, feasible, |enabled, scores| {
+    let scored = score_each(cycle, profile, filters, feasible, observer, |enabled, scores| {
         for (total, score) in totals.iter_mut().zip(scores) {
             *total += score * enabled.weight;
         }
-    })?;
+    });
+    let status = if scored.is_ok() { PointStatus::Success } else { PointStatus::Error };
+    observer.ended(Point::PreScore, status);
+    scored?;
+    observer.ended(Point::Score, PointStatus::Success);
     let best = totals.iter().max();
     let tied =
         || feasible.iter().zip(&totals).filter(|(_, total)| Some(*total) == best).map(|(slot, _)| *slot);
@@ -130,6 +157,7 @@ fn score_each<'a>(
     profile: &'a Profile,
     filters: &Filters<'a>,
     feasible: &[NodeSlot],
+    observer: &mut dyn Observer,
     mut take: impl FnMut(&Enabled, &[i64]),
 ) -> Result<(), String> {
     let mut scores = vec![0_i64; feasible.len()];
@@ -137,13 +165,20 @@ fn score_each<'a>(
         if let Some(scorer) = filters.check_of(enabled.idx).and_then(NodeFilter::scorer) {
             score_all(cycle.snapshot, scorer, feasible, &mut scores);
             take(enabled, &scores);
+            observer.asked(enabled.plugin.name(), Point::Score, feasible.len());
+            observer.spent(Point::Score);
             continue;
         }
-        match enabled.plugin.pre_score(cycle, feasible) {
+        let prepared = enabled.plugin.pre_score(cycle, feasible);
+        observer.spent(Point::PreScore);
+        match prepared {
             PreScore::Skip => (),
             PreScore::Score(scorer) => {
                 score_all(cycle.snapshot, scorer.as_ref(), feasible, &mut scores);
                 take(enabled, &scores);
+                observer.asked(enabled.plugin.name(), Point::PreScore, 1);
+                observer.asked(enabled.plugin.name(), Point::Score, feasible.len());
+                observer.spent(Point::Score);
             }
             PreScore::Fail(why) => {
                 return Err(format!("running PreScore plugin {:?}: {why}", enabled.plugin.name()));

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Cycle, Diagnosis, Enabled, FitError, NodeFilter, NodeSlot, NodeView, Placement, PluginSet, Point,
-    PreFilter, Profile, Reason, Rejection, Resolvable, Snapshot, Verdict,
+    Cycle, Diagnosis, Enabled, FitError, NodeFilter, NodeSlot, NodeView, Observer, Placement, PluginSet,
+    Point, PointStatus, PreFilter, Profile, Reason, Rejection, Resolvable, Snapshot, Verdict,
 };
 use crate::model::NodeName;
 
@@ -85,6 +85,28 @@ pub(super) fn prepare<'a>(cycle: Cycle<'a>, profile: &'a Profile) -> Prepared<'a
 fn reject_pod(cycle: Cycle<'_>, plugins: PluginSet, rejection: Rejection) -> Box<FitError> {
     let diagnosis = Diagnosis { pre_filter: Some(rejection), plugins, ..Diagnosis::default() };
     Box::new(FitError { num_nodes: cycle.snapshot.nodes.len(), diagnosis })
+}
+
+// === impl Prepared ===
+
+impl Prepared<'_> {
+    /// Tells how PreFilter ended, and which plugins were asked.
+    pub(super) fn tell(&self, profile: &Profile, observer: &mut dyn Observer) {
+        let status = match self {
+            Self::Filters(filters) => {
+                for (plugin, _) in filters.checks.iter().chain(&filters.unasked) {
+                    observer.asked(profile.name_of(*plugin), Point::PreFilter, 1);
+                }
+                PointStatus::Success
+            }
+            Self::AwaitDelays(_) => PointStatus::Wait,
+            Self::Rejected(fit_error) => match &fit_error.diagnosis.pre_filter {
+                Some(Rejection { resolvable: Resolvable::ByPreemption, .. }) => PointStatus::Unschedulable,
+                Some(_) | None => PointStatus::UnschedulableAndUnresolvable,
+            },
+        };
+        observer.ended(Point::PreFilter, status);
+    }
 }
 
 // === impl Filters ===
@@ -181,13 +203,38 @@ impl Narrowed {
 
 /// Filter, over every node.
 pub(super) fn find_feasible(snapshot: &Snapshot, filters: &Filters<'_>) -> Vec<NodeSlot> {
+    find_feasible_counted(snapshot, filters).0
+}
+
+/// The same, and tells how often each plugin was asked.
+pub(super) fn find_feasible_observed(
+    snapshot: &Snapshot,
+    profile: &Profile,
+    filters: &Filters<'_>,
+    observer: &mut dyn Observer,
+) -> Vec<NodeSlot> {
+    let (feasible, rejected) = find_feasible_counted(snapshot, filters);
+    // Each node that came as far as a check was either rejected there or later, or is feasible.
+    let mut asked = feasible.len() + rejected.iter().sum::<usize>();
+    for ((plugin, _), rejected) in filters.checks.iter().zip(rejected) {
+        observer.asked(profile.name_of(*plugin), Point::Filter, asked);
+        asked -= rejected;
+    }
+    feasible
+}
+
+/// The feasible nodes, and how many others each check rejected first.
+fn find_feasible_counted(snapshot: &Snapshot, filters: &Filters<'_>) -> (Vec<NodeSlot>, Vec<usize>) {
     let mut feasible = Vec::new();
+    let mut rejected = vec![0; filters.checks.len()];
     filters.for_each_node(snapshot, |node| {
-        if filters.checks.iter().all(|(_, check)| check.admits(node)) {
-            feasible.push(node.slot);
+        let at = filters.checks.iter().position(|(_, check)| !check.admits(node));
+        match at.and_then(|at| rejected.get_mut(at)) {
+            None => feasible.push(node.slot),
+            Some(rejected) => *rejected += 1,
         }
     });
-    feasible
+    (feasible, rejected)
 }
 
 /// Filter, over every node again, for a pod that fits nowhere: what each node was rejected for.

@@ -207,6 +207,25 @@ pub trait Plugin: Send + Sync {
     }
 }
 
+// === impl ClusterEvent ===
+
+impl ClusterEvent<'_> {
+    /// What upstream's metrics call it (`ClusterEvent.Label`), and ours where upstream has no such event.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NodeAdded(_) => "NodeAdd",
+            Self::NodeUpdated { .. } => "NodeUpdate",
+            Self::NodeRemoved(_) => "NodeDelete",
+            Self::PodPlaced(_) => "AssignedPodAdd",
+            Self::PodUpdated { .. } => "AssignedPodUpdate",
+            Self::PodFreed(_) => "AssignedPodDelete",
+            Self::DelaysChanged(_) => "DelaysChange",
+            Self::NamespaceChanged { .. } => "NamespaceUpdate",
+            Self::Storage(event) => event.label(),
+        }
+    }
+}
+
 // === impl Reason ===
 
 impl Reason {

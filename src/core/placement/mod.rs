@@ -9,6 +9,7 @@ mod images;
 mod label_index;
 mod nominations;
 mod normalize;
+mod observer;
 pub mod plugins;
 mod point;
 mod profile;
@@ -19,7 +20,7 @@ mod volumes;
 mod workloads;
 
 pub use allocation::{ResourceSpec, ScoredResource};
-pub use cycle::{Decision, Placement, PluginScores, Scores, place, scores};
+pub use cycle::{Decision, Placement, PluginScores, Scores, place, place_observed, scores};
 pub use diagnosis::{Diagnosis, FitError};
 pub use framework::{
     ClusterEvent, Cycle, MAX_NODE_SCORE, NodeFilter, NodeScorer, Plugin, PreFilter, PreScore, Reason,
@@ -27,6 +28,7 @@ pub use framework::{
 };
 pub use images::{ImageState, Images};
 pub use nominations::Nominations;
+pub use observer::{Observer, PointStatus, Unobserved};
 pub use point::Point;
 pub use profile::{Enabled, ListedPlugin, PluginList, PluginLists, PluginSet, Profile, ProfileError};
 pub use snapshot::{NodeSlot, NodeView, Nodes, Snapshot, Usage};

@@ -1,7 +1,7 @@
 //! What goes out.
 
 use super::PodRef;
-use crate::model::{Name, NodeName};
+use crate::model::{Name, NodeName, Time};
 use crate::placement::VolumeWrite;
 
 /// Something to do outside. `Bind`, `WriteVolumes` and `Read` are answered by one event each, whatever happens.
@@ -62,6 +62,8 @@ pub struct Report {
     pub condition_changed: bool,
     /// Whether this is the first report of the pod: the condition's status changes only then.
     pub first: bool,
+    /// When the attempt began that this is the end of.
+    pub tried: Time,
 }
 
 /// The reason of a `PodScheduled=False` condition (upstream: `core/v1.PodReason…`).
@@ -82,6 +84,12 @@ pub struct Announcement {
     pub scheduler_name: Name,
     /// The node.
     pub node: NodeName,
+    /// How many attempts it took.
+    pub attempts: u32,
+    /// When the first of them began.
+    pub first_tried: Time,
+    /// When the last began.
+    pub tried: Time,
 }
 
 // === impl ReportReason ===

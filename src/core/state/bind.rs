@@ -94,6 +94,9 @@ impl State {
             pod: flight.binding.pod,
             scheduler_name: flight.queued.pod.scheduler_name.clone(),
             node: flight.binding.node,
+            attempts: flight.queued.attempts,
+            first_tried: flight.queued.first_tried.unwrap_or(flight.queued.tried),
+            tried: flight.queued.tried,
         }));
     }
 

@@ -28,14 +28,15 @@ pub use cache::{Cache, Placed};
 pub use config::{Backoff, Config};
 pub(crate) use defect::Defect;
 pub use event::{BindOutcome, Change, Event, PodRef, ReadOutcome, VolumesOutcome};
-pub use queue::{Queue, QueueLen, Queued};
+pub use queue::{Incoming, Queue, QueueLen, Queued};
 pub use storage::StorageChange;
 pub use watched::{Watched, WatchedSet};
 
 use crate::delay::{AnchorNodes, DelayConstraints, DelayRow, resolve};
 use crate::model::{Name, NodeName, Pod, Time};
 use crate::placement::{
-    ClusterEvent, Decision, FitError, NodeSlot, Placement, PluginSet, Profile, Snapshot, place,
+    ClusterEvent, Decision, FitError, NodeSlot, Observer, Placement, PluginSet, Profile, Snapshot,
+    Unobserved, place_observed,
 };
 use flight::{Awaits, Flight, Flights};
 use tombstone::Tombstones;
@@ -104,6 +105,11 @@ impl State {
 
     /// The next thing to do at `now`, if there is any.
     pub fn next(&mut self, now: Time) -> Option<Action> {
+        self.next_observed(now, &mut Unobserved)
+    }
+
+    /// The same, with somebody who watches how pods are judged.
+    pub fn next_observed(&mut self, now: Time, observer: &mut dyn Observer) -> Option<Action> {
         if !self.is_synced() {
             return None;
         }
@@ -113,7 +119,7 @@ impl State {
                 continue;
             }
             let queued = self.queue.pop(now)?;
-            self.attempt(queued, now);
+            self.attempt(queued, now, observer);
         }
         self.actions.pop_front()
     }
@@ -176,7 +182,7 @@ impl State {
         if self.next_flush <= now {
             self.next_flush = now + FLUSH_INTERVAL;
             for key in self.queue.unschedulable_for(self.config.max_unschedulable, now) {
-                self.queue.requeue(&key, self.config.backoff, now);
+                self.queue.requeue(&key, queue::TIMEOUT, self.config.backoff, now);
             }
             self.tombstones.sweep(now);
         }
@@ -189,10 +195,12 @@ impl State {
     // --- deciding ---
 
     /// Tries one pod.
-    fn attempt(&mut self, mut queued: Queued, now: Time) {
+    fn attempt(&mut self, mut queued: Queued, now: Time, observer: &mut dyn Observer) {
+        queued.first_tried.get_or_insert(now);
+        queued.tried = now;
         let pod = queued.pod.clone();
         let Some(profile) = self.profile(&pod.scheduler_name) else { return };
-        let decision = place(&self.snapshot, &pod, profile);
+        let decision = place_observed(&self.snapshot, &pod, profile, observer);
         match decision {
             Decision::AwaitDelays(nodes) => {
                 self.queue.add_awaiting_delays(queued, now);
@@ -248,6 +256,7 @@ impl State {
             reason,
             condition_changed: queued.reported.as_ref() != Some(&message),
             first: queued.reported.is_none(),
+            tried: queued.tried,
             message: message.clone(),
         }));
         queued.reported = Some(message);
@@ -265,7 +274,7 @@ impl State {
                     .any(|enabled| rejected_by.contains(enabled.idx) && enabled.plugin.cured_by(pod, event))
         };
         for key in self.queue.curable(cured) {
-            self.queue.requeue(&key, self.config.backoff, now);
+            self.queue.requeue(&key, event.label(), self.config.backoff, now);
         }
     }
 

@@ -29,7 +29,20 @@ pub struct Queue {
     /// alone, so that it does not matter how many wait for their turn.
     unschedulable: BTreeMap<PodKey, (Arc<Pod>, PluginSet)>,
     next_seq: u64,
+    incoming: Incoming,
 }
+
+/// How many pods have come into each queue, and by what (upstream: `scheduler_queue_incoming_pods_total`).
+pub type Incoming = BTreeMap<(&'static str, &'static str), u64>;
+
+/// Causes that are no event of the cluster (upstream: `pkg/scheduler/framework/events.go`).
+const FAILURE: &str = "ScheduleAttemptFailure";
+const BACKOFF_COMPLETE: &str = "BackoffComplete";
+const POP_FROM_BACKOFF: &str = "PopFromBackoffQ";
+/// A pod is new, or different; waiting too long.
+pub(super) const POD_ADD: &str = "UnschedulablePodAdd";
+pub(super) const POD_UPDATE: &str = "UnschedulablePodUpdate";
+pub(super) const TIMEOUT: &str = "UnschedulableTimeout";
 
 /// A pod in the queue, with its history.
 #[derive(Clone, Debug)]
@@ -38,6 +51,10 @@ pub struct Queued {
     pub pod: Arc<Pod>,
     /// When it was first seen.
     pub first_seen: Time,
+    /// When it was first tried, and when last.
+    pub first_tried: Option<Time>,
+    /// When it was last tried.
+    pub tried: Time,
     /// How often it was tried.
     pub attempts: u32,
     /// How often it was found to fit nowhere.
@@ -98,6 +115,8 @@ impl Queued {
         Self {
             pod,
             first_seen: now,
+            first_tried: None,
+            tried: now,
             attempts: 0,
             unschedulable_count: 0,
             error_count: 0,
@@ -137,18 +156,21 @@ impl Queue {
     }
 
     /// Adds a pod to be tried next.
-    pub fn add_active(&mut self, mut queued: Queued, now: Time) {
+    pub fn add_active(&mut self, mut queued: Queued, cause: &'static str, now: Time) {
+        self.count("active", cause);
         let place = self.active_place(&mut queued, now);
         self.insert(queued, place, now);
     }
 
     /// Adds a pod that a gate holds.
-    pub fn add_gated(&mut self, queued: Queued, now: Time) {
+    pub fn add_gated(&mut self, queued: Queued, cause: &'static str, now: Time) {
+        self.count("unschedulable", cause);
         self.insert(queued, Place::Gated, now);
     }
 
     /// Adds a pod that these plugins rejected.
     pub fn add_unschedulable(&mut self, queued: Queued, rejected_by: PluginSet, now: Time) {
+        self.count("unschedulable", FAILURE);
         self.insert(queued, Place::Unschedulable(rejected_by), now);
     }
 
@@ -159,6 +181,7 @@ impl Queue {
 
     /// Adds a pod whose attempt met an error; `queued.error_count` says how many in a row.
     pub fn add_after_error(&mut self, queued: Queued, backoff: Backoff, now: Time) {
+        self.count("backoff", FAILURE);
         let until = now + backoff.after(queued.error_count);
         self.insert(queued, Place::ErrorBackoff(until), now);
     }
@@ -180,18 +203,24 @@ impl Queue {
 
     /// Takes out the pod to be tried next.
     pub fn pop(&mut self, now: Time) -> Option<Queued> {
-        let next = match self.active.first() {
-            Some(order) => order.key.clone(),
-            None => self.due_error(now).or_else(|| self.backoff.first().map(|(_, key)| key.clone()))?,
+        if let Some(order) = self.active.first() {
+            let next = order.key.clone();
+            return self.remove(&next);
+        }
+        let (next, cause) = match self.due_error(now) {
+            Some(key) => (key, BACKOFF_COMPLETE),
+            None => (self.backoff.first()?.1.clone(), POP_FROM_BACKOFF),
         };
+        self.count("active", cause);
         self.remove(&next)
     }
 
-    /// Tries a waiting pod again, after its backoff if that still lasts.
-    pub fn requeue(&mut self, key: &PodKey, backoff: Backoff, now: Time) {
+    /// Tries a waiting pod again because of `cause`, after its backoff if that still lasts.
+    pub fn requeue(&mut self, key: &PodKey, cause: &'static str, backoff: Backoff, now: Time) {
         let Some(Entry { mut queued, since, .. }) = self.take(key) else { return };
         let until = since + backoff.after(queued.unschedulable_count);
         let over = queued.unschedulable_count == 0 || until <= now;
+        self.count(if over { "active" } else { "backoff" }, cause);
         let place = if over { self.active_place(&mut queued, since) } else { Place::Backoff(until) };
         self.put(Entry { queued, place, since });
     }
@@ -224,6 +253,16 @@ impl Queue {
         self.error_backoff.first().map(|(until, _)| *until)
     }
 
+    /// How many pods have come into each queue so far, and by what.
+    pub fn incoming(&self) -> &Incoming {
+        &self.incoming
+    }
+
+    /// The unschedulable pods and the plugins that rejected each.
+    pub fn unschedulable(&self) -> impl Iterator<Item = (&Pod, PluginSet)> {
+        self.unschedulable.values().map(|(pod, rejected_by)| (pod.as_ref(), *rejected_by))
+    }
+
     /// How many pods wait where.
     pub fn len(&self) -> QueueLen {
         let mut len = QueueLen { active: self.active.len(), ..QueueLen::default() };
@@ -236,6 +275,10 @@ impl Queue {
             }
         }
         len
+    }
+
+    fn count(&mut self, queue: &'static str, cause: &'static str) {
+        *self.incoming.entry((queue, cause)).or_default() += 1;
     }
 
     fn keys_where(&self, holds: impl Fn(&Entry) -> bool) -> Vec<PodKey> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{Bytes, MilliCpu, Node, Resources};
+use crate::placement::{Point, PointStatus};
 
 /// A state with two nodes of 4 GiB, and its clock.
 pub(super) struct Bench {
@@ -269,6 +270,107 @@ fn no_more_bindings_are_on_their_way_than_allowed() {
     assert_eq!(bench.actions().len(), 2);
     bench.bind(&pods[0], BindOutcome::Bound);
     assert_eq!(bench.actions().len(), 2, "an announcement and the third binding");
+}
+
+#[test]
+fn what_comes_into_the_queues_is_counted_by_its_cause() {
+    let mut bench = Bench::new();
+    let web = pod("web", 6);
+    bench.put(&web);
+    bench.actions();
+    let allocatable = Resources { cpu: MilliCpu(4000), memory: Bytes(8 << 30), ..Resources::default() };
+    let large = Node { allocatable, ..node("c") };
+    bench.apply(Event::Nodes(Change::Put(Box::new(large))));
+    bench.expect(&["bind web to c"]);
+    bench.bind(&web, BindOutcome::Refused("no".to_owned()));
+    bench.wait(10);
+    bench.actions();
+    let incoming = bench.state.queue().incoming();
+    let incoming: Vec<String> =
+        incoming.iter().map(|((queue, cause), count)| format!("{queue} {cause} {count}")).collect();
+    let expected = [
+        "active BackoffComplete 1",
+        "active PopFromBackoffQ 1",
+        "active UnschedulablePodAdd 1",
+        "backoff NodeAdd 1",
+        "backoff ScheduleAttemptFailure 1",
+        "unschedulable ScheduleAttemptFailure 1",
+    ];
+    assert_eq!(incoming, expected);
+}
+
+/// Writes down what it is told.
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+impl Observer for Notes {
+    fn begin(&mut self, profile: &Name) {
+        self.0.push(format!("begin {profile}"));
+    }
+
+    fn asked(&mut self, plugin: &'static str, point: Point, times: usize) {
+        if plugin == "NodeResourcesFit" {
+            self.0.push(format!("{} asked {times}", point.name()));
+        }
+    }
+
+    fn ended(&mut self, point: Point, status: PointStatus) {
+        self.0.push(format!("{} {}", point.name(), status.name()));
+    }
+}
+
+#[test]
+fn a_cycle_tells_who_watches_what_it_does() {
+    let mut bench = Bench::new();
+    bench.put(&pod("web", 1));
+    let mut notes = Notes::default();
+    bench.state.next_observed(bench.now, &mut notes);
+    let expected = [
+        "begin edge-scheduler",
+        "PreFilter asked 1",
+        "PreFilter Success",
+        "Filter asked 2",
+        "Filter Success",
+        "PreScore asked 1",
+        "Score asked 2",
+        "PreScore Success",
+        "Score Success",
+        "Reserve Success",
+    ];
+    assert_eq!(notes.0, expected);
+    bench.put(&pod("large", 6));
+    let mut notes = Notes::default();
+    bench.state.next_observed(bench.now, &mut notes);
+    assert_eq!(
+        notes.0,
+        [
+            "begin edge-scheduler",
+            "PreFilter asked 1",
+            "PreFilter Success",
+            "Filter asked 2",
+            "Filter Success"
+        ]
+    );
+}
+
+#[test]
+fn an_announcement_says_how_long_the_pod_was_tried() {
+    let mut bench = Bench::new();
+    let web = pod("web", 4);
+    for name in ["x", "y"] {
+        let filler = bound(&pod(name, 3), if name == "x" { "a" } else { "b" });
+        bench.put(&filler);
+    }
+    bench.put(&web);
+    bench.actions();
+    bench.wait(5);
+    bench.gone(&bound(&pod("x", 3), "a"));
+    bench.expect(&["bind web to a"]);
+    bench.wait(1);
+    bench.bind(&web, BindOutcome::Bound);
+    let Some(Action::Announce(told)) = bench.state.next(bench.now) else { panic!("it was bound") };
+    let seconds = |time: Time| time.since_origin().as_secs();
+    assert_eq!((told.attempts, seconds(told.first_tried), seconds(told.tried)), (2, 0, 5));
 }
 
 #[test]

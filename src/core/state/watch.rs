@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Change, Defect, Placed, Queued, State, Watched};
+use super::{Change, Defect, Placed, Queued, State, Watched, queue};
 use crate::model::{Node, NodeName, Pod, PodKey, PodUid, Time, Version};
 use crate::placement::ClusterEvent;
 
@@ -162,23 +162,27 @@ impl State {
             return;
         }
         let Some(queued) = self.queue.get(&pod.key) else {
-            self.enqueue(Queued::new(pod, now), now);
+            self.enqueue(Queued::new(pod, now), queue::POD_ADD, now);
             return;
         };
         if is_equivalent(&queued.pod, &pod) {
             self.queue.update(pod);
         } else if let Some(mut queued) = self.queue.remove(&pod.key) {
             queued.pod = pod;
-            self.enqueue(queued, now);
+            self.enqueue(queued, queue::POD_UPDATE, now);
         }
     }
 
     /// Puts a pod where it can be tried, or where its gates hold it.
-    pub(super) fn enqueue(&mut self, queued: Queued, now: Time) {
+    pub(super) fn enqueue(&mut self, queued: Queued, cause: &'static str, now: Time) {
         let gated = self
             .profile(&queued.pod.scheduler_name)
             .is_some_and(|profile| profile.gate(&queued.pod).is_some());
-        if gated { self.queue.add_gated(queued, now) } else { self.queue.add_active(queued, now) }
+        if gated {
+            self.queue.add_gated(queued, cause, now);
+        } else {
+            self.queue.add_active(queued, cause, now);
+        }
     }
 
     /// Nothing will come of the pod any more, though it is still there. A late word of its earlier life must

@@ -96,6 +96,12 @@ impl Profile {
         self.points.get(point as usize).map_or(&[], Vec::as_slice)
     }
 
+    /// The name of the plugin at this place of the registry; empty if the profile has none there.
+    pub(crate) fn name_of(&self, plugin: usize) -> &'static str {
+        let found = self.plugins.iter().find(|enabled| enabled.idx == plugin);
+        found.map_or("", |enabled| enabled.plugin.name())
+    }
+
     /// Where among the plugins at this extension point the one at this place of the registry runs, if it
     /// does.
     pub(crate) fn rank(&self, point: Point, plugin: usize) -> Option<usize> {

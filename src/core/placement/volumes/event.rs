@@ -52,3 +52,26 @@ pub enum StorageEvent<'a> {
     /// A volume was detached from a node.
     Detached(&'a VolumeAttachment),
 }
+
+// === impl StorageEvent ===
+
+impl StorageEvent<'_> {
+    /// What upstream's metrics call it (`ClusterEvent.Label`).
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::ClaimChanged { old: None, .. } => "PersistentVolumeClaimAdd",
+            Self::ClaimChanged { old: Some(_), .. } => "PersistentVolumeClaimUpdate",
+            Self::VolumeChanged { old: None, .. } => "PersistentVolumeAdd",
+            Self::VolumeChanged { old: Some(_), .. } => "PersistentVolumeUpdate",
+            Self::ClassChanged { old: None, .. } => "storage.k8s.io/StorageClassAdd",
+            Self::ClassChanged { old: Some(_), .. } => "storage.k8s.io/StorageClassUpdate",
+            Self::CsiNodeChanged { old: None, .. } => "storage.k8s.io/CSINodeAdd",
+            Self::CsiNodeChanged { old: Some(_), .. } => "storage.k8s.io/CSINodeUpdate",
+            Self::CsiDriverChanged { old: None, .. } => "storage.k8s.io/CSIDriverAdd",
+            Self::CsiDriverChanged { old: Some(_), .. } => "storage.k8s.io/CSIDriverUpdate",
+            Self::CapacityChanged { old: None, .. } => "storage.k8s.io/CSIStorageCapacityAdd",
+            Self::CapacityChanged { old: Some(_), .. } => "storage.k8s.io/CSIStorageCapacityUpdate",
+            Self::Detached(_) => "storage.k8s.io/VolumeAttachmentDelete",
+        }
+    }
+}
