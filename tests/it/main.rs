@@ -17,3 +17,5 @@ mod leadership;
 mod serving;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod volumes;
