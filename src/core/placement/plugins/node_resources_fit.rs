@@ -1,10 +1,18 @@
-//! NodeResourcesFit (upstream: `plugins/noderesources/fit.go`, `least_allocated.go`).
+//! NodeResourcesFit (upstream: `plugins/noderesources/fit.go`).
+
+mod strategy;
+
+use std::borrow::Cow;
+
+pub use strategy::{ScoringStrategy, Shape, ShapePoint};
+
+use strategy::Scorer;
 
 use crate::model::{Node, Pod, ResourceName, Resources};
-use crate::placement::allocation::{Allocation, Basis, Share};
+use crate::placement::allocation::{Basis, Share};
 use crate::placement::{
-    ClusterEvent, Cycle, MAX_NODE_SCORE, NodeFilter, NodeScorer, NodeSlot, NodeView, Plugin, PreFilter,
-    PreScore, Reason, Rejection, Resolvable, ResourceSpec, Usage, Verdict,
+    ClusterEvent, Cycle, NodeFilter, NodeSlot, NodeView, Plugin, PreFilter, PreScore, Reason, Rejection,
+    Resolvable, ResourceSpec, Usage, Verdict,
 };
 
 /// Rejects nodes that lack what the pod requests and names every resource that is short, and scores
@@ -14,20 +22,18 @@ pub struct NodeResourcesFit {
     pub strategy: ScoringStrategy,
     /// The resources that count in the score.
     pub resources: Vec<ResourceSpec>,
-}
-
-/// How NodeResourcesFit scores.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ScoringStrategy {
-    /// The emptier the node, the better.
-    #[default]
-    LeastAllocated,
+    /// Extended resources that Filter passes over.
+    pub ignored_resources: Vec<ResourceName>,
+    /// Those of which it passes over every one, by what stands before the `/`.
+    pub ignored_groups: Vec<ResourceName>,
 }
 
 /// The requests of a pod, with the texts that say they can't be met.
 struct Requests<'a> {
     requests: &'a Resources,
-    /// One for each of `requests.scalars`.
+    /// Those of `requests.scalars` that are not passed over.
+    scalars: Cow<'a, [(ResourceName, i64)]>,
+    /// One for each of `scalars`.
     insufficient: Vec<Reason>,
 }
 
@@ -40,8 +46,6 @@ struct Short {
     more: Vec<Reason>,
 }
 
-struct LeastAllocated<'a>(Vec<Share<'a>>);
-
 static TOO_MANY_PODS: Reason = Reason::Fixed("Too many pods");
 static INSUFFICIENT_CPU: Reason = Reason::Fixed("Insufficient cpu");
 static INSUFFICIENT_MEMORY: Reason = Reason::Fixed("Insufficient memory");
@@ -53,7 +57,7 @@ fn is_short(request: i64, capacity: i64, used: i64) -> bool {
 }
 
 /// Whether nothing is short on the node.
-fn fits(requests: &Resources, node: &Node, usage: &Usage) -> bool {
+fn fits(requests: &Resources, scalars: &[(ResourceName, i64)], node: &Node, usage: &Usage) -> bool {
     let (capacity, used) = (&node.allocatable, &usage.requested);
     let storage = requests.ephemeral_storage.0;
     // All four are computed, which is quicker than to branch after each.
@@ -63,7 +67,7 @@ fn fits(requests: &Resources, node: &Node, usage: &Usage) -> bool {
         | is_short(storage, capacity.ephemeral_storage.0, used.ephemeral_storage.0);
     let scalar_is_short =
         |(name, request): &(ResourceName, i64)| is_short(*request, capacity.scalar(name), used.scalar(name));
-    !short && !requests.scalars.iter().any(scalar_is_short)
+    !short && !scalars.iter().any(scalar_is_short)
 }
 
 /// Whether `more` is over `less` in something that `requests` asks for.
@@ -82,7 +86,30 @@ fn exceeds(more: &Resources, less: &Resources, requests: &Resources) -> bool {
 
 impl Default for NodeResourcesFit {
     fn default() -> Self {
-        Self { strategy: ScoringStrategy::default(), resources: ResourceSpec::cpu_and_memory() }
+        Self {
+            strategy: ScoringStrategy::default(),
+            resources: ResourceSpec::cpu_and_memory(),
+            ignored_resources: Vec::new(),
+            ignored_groups: Vec::new(),
+        }
+    }
+}
+
+impl NodeResourcesFit {
+    /// Whether Filter passes over this resource. Only extended ones can be passed over.
+    fn ignores(&self, name: &ResourceName) -> bool {
+        let is_native = name.as_str().contains("kubernetes.io/");
+        let Some((group, _)) = name.as_str().split_once('/').filter(|_| !is_native) else { return false };
+        self.ignored_resources.contains(name) || self.ignored_groups.iter().any(|it| it.as_str() == group)
+    }
+
+    /// The extended resources that a pod requests and Filter looks at.
+    fn scalars<'a>(&self, pod: &'a Pod) -> Cow<'a, [(ResourceName, i64)]> {
+        let scalars = &pod.requests.scalars;
+        if self.ignored_resources.is_empty() && self.ignored_groups.is_empty() {
+            return Cow::Borrowed(scalars);
+        }
+        scalars.iter().filter(|(name, _)| !self.ignores(name)).cloned().collect()
     }
 }
 
@@ -92,18 +119,17 @@ impl Plugin for NodeResourcesFit {
     }
 
     fn pre_filter<'a>(&'a self, cycle: Cycle<'a>) -> PreFilter<'a> {
-        PreFilter::Check(Box::new(Requests::of(cycle.pod)))
+        PreFilter::Check(Box::new(Requests::of(cycle.pod, self.scalars(cycle.pod))))
     }
 
     fn pre_score<'a>(&'a self, cycle: Cycle<'a>, _feasible: &[NodeSlot]) -> PreScore<'a> {
         let shares = self.resources.iter().map(|spec| Share::of(cycle.pod, spec, Basis::NonZero)).collect();
-        match self.strategy {
-            ScoringStrategy::LeastAllocated => PreScore::Score(Box::new(LeastAllocated(shares))),
-        }
+        PreScore::Score(Box::new(Scorer { strategy: &self.strategy, shares }))
     }
 
     fn cured_by(&self, pod: &Pod, event: &ClusterEvent<'_>) -> bool {
-        let fits_empty = |node: &Node| fits(&pod.requests, node, &Usage::default());
+        let requests = &pod.requests;
+        let fits_empty = |node: &Node| fits(requests, &self.scalars(pod), node, &Usage::default());
         match event {
             ClusterEvent::NodeAdded(node) => fits_empty(node),
             ClusterEvent::NodeUpdated { old, new } => {
@@ -122,18 +148,15 @@ impl Plugin for NodeResourcesFit {
 // === impl Requests ===
 
 impl<'a> Requests<'a> {
-    fn of(pod: &'a Pod) -> Self {
+    fn of(pod: &'a Pod, scalars: Cow<'a, [(ResourceName, i64)]>) -> Self {
         let insufficient = |(name, _): &(ResourceName, i64)| Reason::said(format!("Insufficient {name}"));
-        Self {
-            requests: &pod.requests,
-            insufficient: pod.requests.scalars.iter().map(insufficient).collect(),
-        }
+        Self { requests: &pod.requests, insufficient: scalars.iter().map(insufficient).collect(), scalars }
     }
 
     /// Everything that is short on the node, if anything is.
     fn rejection(&self, node: NodeView<'_>) -> Option<Rejection> {
         let (capacity, used) = (&node.node.allocatable, &node.usage.requested);
-        let Resources { cpu, memory, ephemeral_storage: storage, scalars } = self.requests;
+        let Resources { cpu, memory, ephemeral_storage: storage, scalars: _ } = self.requests;
         let mut short = Short { resolvable: Resolvable::ByPreemption, reason: None, more: Vec::new() };
         if node.usage.num_pods() >= node.node.allowed_pods {
             short.add(&TOO_MANY_PODS);
@@ -142,7 +165,7 @@ impl<'a> Requests<'a> {
         short.check(&INSUFFICIENT_MEMORY, memory.0, capacity.memory.0, used.memory.0);
         let (capacity_storage, used_storage) = (capacity.ephemeral_storage.0, used.ephemeral_storage.0);
         short.check(&INSUFFICIENT_STORAGE, storage.0, capacity_storage, used_storage);
-        for ((name, request), reason) in scalars.iter().zip(&self.insufficient) {
+        for ((name, request), reason) in self.scalars.iter().zip(&self.insufficient) {
             short.check(reason, *request, capacity.scalar(name), used.scalar(name));
         }
         let Short { resolvable, reason, more } = short;
@@ -152,7 +175,7 @@ impl<'a> Requests<'a> {
 
 impl NodeFilter for Requests<'_> {
     fn filter(&self, node: NodeView<'_>) -> Verdict {
-        if fits(self.requests, node.node, node.usage) {
+        if fits(self.requests, &self.scalars, node.node, node.usage) {
             return Verdict::Fits;
         }
         self.rejection(node).map_or(Verdict::Fits, Verdict::Rejected)
@@ -177,26 +200,6 @@ impl Short {
             Some(_) => self.more.push(reason.clone()),
         }
     }
-}
-
-// === impl LeastAllocated ===
-
-impl NodeScorer for LeastAllocated<'_> {
-    /// The mean of what would be left of each resource, in hundredths, weighted.
-    fn score(&self, node: NodeView<'_>) -> i64 {
-        let (mut sum, mut weights) = (0, 0);
-        for share in &self.0 {
-            if let Some(allocation) = share.on(node) {
-                sum += left(allocation) * share.weight;
-                weights += share.weight;
-            }
-        }
-        if weights == 0 { 0 } else { sum / weights }
-    }
-}
-
-fn left(Allocation { capacity, before: _, after }: Allocation) -> i64 {
-    if after > capacity { 0 } else { (capacity - after).saturating_mul(MAX_NODE_SCORE) / capacity }
 }
 
 #[cfg(test)]

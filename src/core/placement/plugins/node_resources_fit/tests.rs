@@ -178,3 +178,49 @@ fn a_pod_wakes_it_by_going_or_by_shrinking_in_what_it_requests() {
     check_cured(ClusterEvent::PodUpdated { old: &large, new: &large }, false);
     check_cured(ClusterEvent::PodPlaced(&large), false);
 }
+
+#[test]
+fn extended_resources_can_be_passed_over() {
+    let plugin = NodeResourcesFit {
+        ignored_resources: vec!["example.com/gpu".into(), "cpu".into(), "kubernetes.io/x".into()],
+        ignored_groups: vec!["example.org".into()],
+        ..plugin()
+    };
+    let check = |pod: TestPod, expected: &str| assert_eq!(filter(&plugin, &pod, &node("n")), expected);
+    check(pod("p").scalar(GPU, 1).scalar("example.org/a", 1), "fits");
+    check(pod("p").scalar(GPU, 1).scalar("example.com/nic", 1), "final: Insufficient example.com/nic");
+    check(pod("p").cpu(1), "final: Insufficient cpu");
+    check(pod("p").scalar("kubernetes.io/x", 1), "final: Insufficient kubernetes.io/x");
+    check(pod("p").scalar("example.org.uk/a", 1), "final: Insufficient example.org.uk/a");
+}
+
+#[track_caller]
+fn check_score(strategy: ScoringStrategy, gpu_weight: i64, pod: &TestPod, expected: i64) {
+    let gpu = ResourceSpec { resource: ScoredResource::Scalar(GPU.into()), weight: gpu_weight };
+    let plugin = NodeResourcesFit {
+        strategy,
+        resources: [ResourceSpec::cpu_and_memory(), vec![gpu]].concat(),
+        ..plugin()
+    };
+    assert_eq!(score(&plugin, pod, &[used(400, 100, 0, 1)]), Some(vec![expected]));
+}
+
+#[test]
+fn a_strategy_prefers_full_nodes_or_follows_a_curve() {
+    use ScoringStrategy::{MostAllocated, RequestedToCapacityRatio};
+    let asks = pod("p").cpu(200).memory(300).scalar(GPU, 1);
+    // 60 % of the CPU, 40 % of the memory and 50 % of the GPUs would be taken.
+    check_score(MostAllocated, 1, &asks, 50);
+    check_score(MostAllocated, 8, &pod("p").cpu(200).memory(300).scalar(GPU, 3), 90);
+    check_score(MostAllocated, 1, &pod("p").cpu(900).memory(300), 70);
+    let points = |points: [(i64, i64); 2]| {
+        let points = points.map(|(utilization, score)| ShapePoint { utilization, score });
+        RequestedToCapacityRatio(Shape::new(points))
+    };
+    check_score(points([(0, 0), (100, 10)]), 1, &asks, 50);
+    // Rounded: (60 + 40 + 3 * 50) / 5 = 50, (61 + 40 + 50) / 3 = 50.33, (62 + 40 + 50) / 3 = 50.67.
+    check_score(points([(0, 0), (100, 10)]), 3, &asks, 50);
+    check_score(points([(0, 0), (100, 10)]), 1, &pod("p").cpu(220).memory(300).scalar(GPU, 1), 51);
+    // A resource whose score is 0 doesn't count at all.
+    check_score(points([(40, 0), (60, 10)]), 1, &asks, 75);
+}
