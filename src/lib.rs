@@ -11,6 +11,7 @@
 pub mod args;
 pub mod clock;
 pub mod cluster;
+pub mod config;
 pub mod delays;
 pub mod lease;
 pub mod run;

@@ -22,7 +22,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const MISSING_LOOKS: u32 = 3;
 
 /// A delay matrix and its metadata.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSource {
     /// The matrix: round-trip times in ms.
     pub matrix: PathBuf,

@@ -13,7 +13,7 @@ pub use file::FileSource;
 ///
 /// A source is told which nodes' delays are in use, and sends a row for each new one at once, an empty
 /// one if it knows nothing, and for each one that changes.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// Nowhere: every delay but that of a node to itself is unknown.
     None,

@@ -1,12 +1,12 @@
 //! Affinity: node affinity is read, pod affinity only recognised.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{NodeAffinity, NodeSelector, NodeSelectorTerm, PreferredTerm, Requirement, RequirementOp};
 
 use super::decode::or_default;
-use super::error::{Fault, Problem};
+use super::error::{Fault, Problem, WireError};
 use super::intern::Interner;
 
 const OPERATORS: &str = "In, NotIn, Exists, DoesNotExist, Gt, Lt";
@@ -32,9 +32,10 @@ pub(super) struct PodAffinityObject {
     pub(super) required: Vec<IgnoredAny>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+/// Affinity to nodes, of a pod or on its own.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct NodeAffinityObject {
+pub struct NodeAffinityObject {
     #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution")]
     required: Option<NodeSelectorObject>,
     #[serde(rename = "preferredDuringSchedulingIgnoredDuringExecution", deserialize_with = "or_default")]
@@ -42,14 +43,14 @@ struct NodeAffinityObject {
 }
 
 /// A node selector: alternatives.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct NodeSelectorObject {
     #[serde(deserialize_with = "or_default")]
     node_selector_terms: Vec<TermObject>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct PreferredObject {
     weight: i64,
@@ -57,7 +58,7 @@ struct PreferredObject {
     preference: TermObject,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct TermObject {
     #[serde(deserialize_with = "or_default")]
@@ -66,7 +67,7 @@ struct TermObject {
     match_fields: Vec<RequirementObject>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct RequirementObject {
     key: Option<String>,
@@ -90,6 +91,11 @@ impl Affinity {
 // === impl NodeAffinityObject ===
 
 impl NodeAffinityObject {
+    /// Reads affinity that is not a pod's. What is wrong is told by its path within.
+    pub fn read_alone(&self) -> Result<NodeAffinity, WireError> {
+        self.read(&mut Interner::default()).map_err(|fault| fault.of("affinity", String::new()))
+    }
+
     fn read(&self, interner: &mut Interner) -> Result<NodeAffinity, Fault> {
         let required = match &self.required {
             Some(required) => {

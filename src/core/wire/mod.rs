@@ -31,6 +31,7 @@ mod toleration;
 mod unsupported;
 mod volume;
 
+pub use affinity::NodeAffinityObject;
 pub use claim::ClaimObject;
 pub use error::{Problem, WireError};
 pub use intern::Interner;

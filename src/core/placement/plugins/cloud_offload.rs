@@ -33,6 +33,23 @@ const NOT_CLOUD: Reason = Reason::Fixed("node(s) were not cloud nodes");
 // === impl CloudOffloadMode ===
 
 impl CloudOffloadMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Preferred, Self::Required, Self::Disabled];
+
+    /// The name that configurations use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preferred => "Preferred",
+            Self::Required => "Required",
+            Self::Disabled => "Disabled",
+        }
+    }
+
+    /// The mode of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
+
     /// The mode where a profile of this name says nothing: the BME scheduler's own for its name, and none
     /// for profiles that are not ours, so that they place pods as kube-scheduler does.
     pub fn default_of_profile(scheduler_name: &str) -> Self {
@@ -53,9 +70,12 @@ impl Default for CloudOffload {
 }
 
 impl CloudOffload {
+    /// The label of a cloud node, where nothing else is said.
+    pub const DEFAULT_LABEL: (&'static str, &'static str) = ("kubernetes.io/role", "cloud");
+
     /// Offloads in this mode to nodes labelled `kubernetes.io/role=cloud`.
     pub fn with_mode(mode: CloudOffloadMode) -> Self {
-        Self { mode, node_selector: [("kubernetes.io/role", "cloud")].into_iter().collect() }
+        Self { mode, node_selector: [Self::DEFAULT_LABEL].into_iter().collect() }
     }
 
     fn is_cloud(&self, node: &Node) -> bool {

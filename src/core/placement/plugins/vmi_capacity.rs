@@ -43,6 +43,23 @@ const UNREADABLE: Reason = Reason::Fixed(
 // === impl VmiCapacityMode ===
 
 impl VmiCapacityMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Required, Self::Limited, Self::OnRequest];
+
+    /// The name that configurations use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Required => "Required",
+            Self::Limited => "Limited",
+            Self::OnRequest => "OnRequest",
+        }
+    }
+
+    /// The mode of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
+
     /// The mode where a profile of this name says nothing: the Contrail scheduler's own for its name, and
     /// for profiles that are not ours the one that changes least.
     pub fn default_of_profile(scheduler_name: &str) -> Self {
