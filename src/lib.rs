@@ -16,3 +16,4 @@ pub mod delays;
 pub mod lease;
 pub mod run;
 pub mod serving;
+pub mod setup;

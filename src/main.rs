@@ -5,12 +5,11 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
-use edge_scheduler::args::{
-    self, AuthenticationArgs, AuthorizationArgs, Cli, LogArgs, LogFormat, ServingArgs, VersionForm,
-};
-use edge_scheduler::cluster;
-use edge_scheduler::run::{self, Options, Serving};
+use edge_scheduler::args::{self, Cli, LogArgs, LogFormat, VersionForm};
+use edge_scheduler::config::Configuration;
+use edge_scheduler::run::Serving;
 use edge_scheduler::serving::Pages;
+use edge_scheduler::{cluster, run, setup};
 use k8s_openapi::jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
@@ -34,10 +33,13 @@ async fn main() -> ExitCode {
 }
 
 async fn schedule(cli: Cli, flags: BTreeMap<String, String>) -> anyhow::Result<()> {
-    let Cli { misc, delays, deprecated, leader_election, serving, authentication, authorization, .. } = cli;
-    let pages = Pages { configuration: serde_json::json!({}), flags, started: Timestamp::now() };
-    let serving = serve(serving, authentication, authorization, pages).await?;
-    let client = cluster::connect(deprecated.kubeconfig.as_deref(), misc.master.as_deref()).await?;
+    let config = setup::configuration(&cli)?;
+    if let Some(path) = &cli.misc.write_config_to {
+        return Ok(setup::write(&config, path)?);
+    }
+    let serving = serve(&config, &cli, flags).await?;
+    let clients = setup::connect(&config, &cli).await?;
+    let options = setup::options(&config, cli, serving)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let shutdown = async {
@@ -47,25 +49,20 @@ async fn schedule(cli: Cli, flags: BTreeMap<String, String>) -> anyhow::Result<(
         }
         info!("ending");
     };
-    let options = Options {
-        delays: delays.source(),
-        parallel_bindings: misc.parallel_bindings.into(),
-        leader_election: leader_election.settings(),
-        serving,
-    };
-    Ok(run::run(client, options, shutdown).await?)
+    Ok(run::run(clients, options, shutdown).await?)
 }
 
 async fn serve(
-    serving: ServingArgs,
-    authentication: AuthenticationArgs,
-    authorization: AuthorizationArgs,
-    pages: Pages,
+    config: &Configuration,
+    cli: &Cli,
+    flags: BTreeMap<String, String>,
 ) -> anyhow::Result<Option<Serving>> {
-    let Some(settings) = serving.settings().map_err(anyhow::Error::msg)? else { return Ok(None) };
+    let (authentication, authorization) = (cli.authentication.clone(), cli.authorization.clone());
+    let Some(settings) = cli.serving.clone().settings().map_err(anyhow::Error::msg)? else { return Ok(None) };
     let authenticates = cluster::delegate(authentication.authentication_kubeconfig.as_deref()).await?;
     let authorizes = cluster::delegate(authorization.authorization_kubeconfig.as_deref()).await?;
     let guard = authentication.settings(authorization);
+    let pages = Pages { configuration: config.to_json(), flags, started: Timestamp::now() };
     Ok(Some(Serving { settings, guard, authentication: authenticates, authorization: authorizes, pages }))
 }
 

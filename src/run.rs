@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use edge_core::model::NodeName;
 use edge_core::placement::Profile;
-use edge_core::state::{Action, Config, Event, State};
+use edge_core::state::{Action, Backoff, Config, Event, State};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
 use crate::clock::Clock;
-use crate::cluster::{self, Actor};
+use crate::cluster::{self, Actor, Clients};
 use crate::delays::{Link, Source};
-use crate::lease::{self, Leadership};
+use crate::lease::{self, Leadership, Tenure};
 use crate::serving::guard::{Guard, GuardSettings, TrustError};
 use crate::serving::{Health, Listener, Pages, ServeError, ServingSettings, Site};
 
@@ -26,9 +26,19 @@ const TURN: usize = 64;
 /// How long the end waits for bindings that are on their way, and then for events of the API.
 const LAST_BINDINGS: Duration = Duration::from_secs(2);
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How often a standby that doesn't watch yet looks whether it leads.
+const LOOK_FOR_LEAD: Duration = Duration::from_millis(100);
 
 /// What the scheduler is to do.
 pub struct Options {
+    /// Which pods are placed, and by which plugins.
+    pub profiles: Vec<Profile>,
+    /// How long pods wait after failures.
+    pub backoff: Backoff,
+    /// After this long a waiting pod is tried again even if nothing happened that could cure it.
+    pub max_unschedulable: Duration,
+    /// Whether a standby begins to watch the cluster only when it leads.
+    pub watch_when_leading: bool,
     /// Where delays come from.
     pub delays: Source,
     /// How many bindings may be on their way at once.
@@ -81,7 +91,7 @@ pub enum RunError {
 /// At the end nothing new is begun. What is on its way is waited for, then the lease is released, so that
 /// the next leader begins at once and with a true picture.
 pub async fn run(
-    client: kube::Client,
+    clients: Clients,
     options: Options,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
@@ -89,14 +99,20 @@ pub async fn run(
     let (events, incoming) = mpsc::channel(EVENT_CAPACITY);
     let (in_use, in_use_rx) = watch::channel(Vec::new());
     let lease = options.leader_election.as_ref().map(|settings| settings.name.clone());
-    let mut leadership = stand(&client, options.leader_election, clock, &events)?;
+    let mut leadership = stand(&clients.lease, options.leader_election, clock, &events)?;
     let health = Health::new(leadership.tenure.clone(), lease, clock);
     let mut vital = JoinSet::new();
     if let Some(serving) = options.serving {
         serve(serving, health.clone(), &mut vital).await?;
     }
-    for watch in cluster::watch::all(&client, &events) {
-        vital.spawn(watch);
+    for watch in cluster::watch::all(&clients.api, &events) {
+        let tenure = options.watch_when_leading.then(|| leadership.tenure.clone());
+        vital.spawn(async move {
+            if let Some(tenure) = tenure {
+                until_leading(&tenure).await;
+            }
+            watch.await
+        });
     }
     let delays = options.delays.run(Link { in_use: in_use_rx, events: events.clone() });
     vital.spawn(async move {
@@ -104,13 +120,20 @@ pub async fn run(
         debug!(%closed, "the source of delays ended");
         "the source of delays"
     });
-    let actor = Actor::new(client, leadership.tenure.clone(), clock, events);
-    let state = State::new(config(options.parallel_bindings));
+    let actor = Actor::new(clients, leadership.tenure.clone(), clock, events);
+    let served: Vec<&str> = options.profiles.iter().map(|profile| &*profile.scheduler_name).collect();
+    info!(profiles = ?served, "scheduling");
+    let config = Config {
+        max_in_flight: options.parallel_bindings,
+        backoff: options.backoff,
+        max_unschedulable: options.max_unschedulable,
+        ..Config::new(options.profiles)
+    };
+    let state = State::new(config);
     let mut scheduler = Scheduler { state, clock, incoming, actor, in_use, health };
     if !leadership.tenure.is_leader() {
         scheduler.apply(Event::Leads(false));
     }
-    info!(profiles = ?Profile::KNOWN, "scheduling");
     tokio::select! {
         never = scheduler.work() => match never {},
         Some(ended) = vital.join_next() => return Err(RunError::TaskEnded(ended.unwrap_or("a task"))),
@@ -151,9 +174,11 @@ async fn serve(serving: Serving, health: Health, vital: &mut JoinSet<&'static st
     Ok(())
 }
 
-fn config(max_in_flight: usize) -> Config {
-    let profiles = Profile::KNOWN.iter().filter_map(|name| Profile::known(name)).collect();
-    Config { max_in_flight, ..Config::new(profiles) }
+/// Completes when this replica leads.
+async fn until_leading(tenure: &Tenure) {
+    while !tenure.is_leader() {
+        sleep(LOOK_FOR_LEAD).await;
+    }
 }
 
 struct Scheduler {

@@ -52,6 +52,7 @@ impl Contender {
             Self::EdgeScheduler => {
                 let mut command = tied(Path::new(env!("CARGO_BIN_EXE_edge-scheduler")));
                 command.args(["--leader-elect=false", "--secure-port=0", "--parallel-bindings", &in_flight]);
+                command.args(["--kube-api-qps=10000", "--kube-api-burst=10000"]);
                 if let Some(delays) = &bed.delays {
                     command
                         .arg("--delay-matrix")

@@ -111,7 +111,7 @@ mod tests {
     fn flags_are_written_as_for_kube_scheduler() {
         let cli =
             parse(&["--leader-elect=false", "--secure_port=0", "--bind-address", "::", "-v=3", "--v=2"]);
-        assert!(!cli.leader_election.leader_elect);
+        assert_eq!(cli.leader_election.leader_elect, Some(false));
         assert_eq!((cli.serving.secure_port, cli.log.v), (0, 2));
         let paths = parse(&["--authorization-always-allow-paths=/healthz,/metrics"]).authorization;
         assert_eq!(paths.authorization_always_allow_paths, ["/healthz", "/metrics"]);

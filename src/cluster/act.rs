@@ -27,6 +27,7 @@ use super::notice::{Notice, Notices};
 use super::object::{Pods, Received};
 use super::volumes;
 use crate::clock::Clock;
+use crate::cluster::Clients;
 use crate::lease::Tenure;
 
 /// How long a request may take.
@@ -50,10 +51,11 @@ pub struct Actor {
 impl Actor {
     /// Executes actions by `client` and sends what came of them to `events`. Nothing is bound but within
     /// `tenure`, by `clock`.
-    pub fn new(client: kube::Client, tenure: Tenure, clock: Clock, events: mpsc::Sender<Event>) -> Self {
+    pub fn new(clients: Clients, tenure: Tenure, clock: Clock, events: mpsc::Sender<Event>) -> Self {
+        let Clients { api: client, events: events_client, lease: _ } = clients;
         Self {
             conditions: Conditions::new(client.clone()),
-            notices: Notices::new(client.clone()),
+            notices: Notices::new(events_client),
             client,
             tenure,
             clock,

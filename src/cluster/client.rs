@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kube::client::ClientBuilder;
 use kube::config::{Config, InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
+
+use super::limit::Limit;
 
 /// How long setting up a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,9 +36,42 @@ pub enum ConnectError {
     Client(#[source] kube::Error),
 }
 
-/// A client for the API server that the flags name; without flags that of the service account, or of
-/// the user's kubeconfig. Nothing is sent yet.
-pub async fn connect(kubeconfig: Option<&Path>, master: Option<&str>) -> Result<kube::Client, ConnectError> {
+/// Clients for the API server, each with a limit of its own, so that neither the Lease nor bindings wait for
+/// what is said of pods.
+#[derive(Clone)]
+pub struct Clients {
+    /// For watches, bindings and conditions.
+    pub api: kube::Client,
+    /// For events.
+    pub events: kube::Client,
+    /// For the Lease.
+    pub lease: kube::Client,
+}
+
+impl From<kube::Client> for Clients {
+    /// The same client for everything.
+    fn from(client: kube::Client) -> Self {
+        Self { api: client.clone(), events: client.clone(), lease: client }
+    }
+}
+
+/// Clients for the API server that the settings name; without settings that of the service account, or of
+/// the user's kubeconfig. At most `qps` requests a second are sent by each, and `burst` at once. Nothing is
+/// sent yet.
+pub async fn connect(
+    kubeconfig: Option<&Path>,
+    master: Option<&str>,
+    (qps, burst): (f32, i32),
+) -> Result<Clients, ConnectError> {
+    let config = config(kubeconfig, master).await?;
+    let client = || {
+        let builder = ClientBuilder::try_from(config.clone()).map_err(ConnectError::Client)?;
+        Ok(builder.with_layer(&Limit::new(qps, burst)).build())
+    };
+    Ok(Clients { api: client()?, events: client()?, lease: client()? })
+}
+
+async fn config(kubeconfig: Option<&Path>, master: Option<&str>) -> Result<Config, ConnectError> {
     let mut config = match (kubeconfig, master) {
         (Some(path), _) => from_file(path).await?,
         (None, Some(address)) => Config::new(read_address(address)?),
@@ -47,7 +83,7 @@ pub async fn connect(kubeconfig: Option<&Path>, master: Option<&str>) -> Result<
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     // A request that is repeated below our notice would end in an outcome that is not the first one's.
     config.default_retry = false;
-    kube::Client::try_from(config).map_err(ConnectError::Client)
+    Ok(config)
 }
 
 /// A client for questions about those who ask us: that of a kubeconfig, else of the service account; none
@@ -80,7 +116,7 @@ mod tests {
     use super::*;
 
     async fn check(kubeconfig: Option<&str>, master: Option<&str>, expected: Result<(), &str>) {
-        let connected = connect(kubeconfig.map(Path::new), master).await;
+        let connected = connect(kubeconfig.map(Path::new), master, (50.0, 100)).await;
         match (connected, expected) {
             (Ok(_), Ok(())) => (),
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),

@@ -13,6 +13,7 @@ mod answer;
 pub mod client;
 mod condition;
 mod lease;
+mod limit;
 mod notice;
 mod object;
 pub mod review;
@@ -25,5 +26,5 @@ mod volumes;
 pub mod watch;
 
 pub use act::Actor;
-pub use client::{ConnectError, connect, delegate};
+pub use client::{Clients, ConnectError, connect, delegate};
 pub use lease::LeaseLock;

@@ -21,12 +21,12 @@ pub enum ConfigError {
     #[error(transparent)]
     Invalid(#[from] FieldErrors),
     /// A profile can't be set up.
-    #[error("initializing profiles: creating profile for scheduler name {scheduler_name}: {source}")]
+    #[error("initializing profiles: creating profile for scheduler name {scheduler_name}: {why}")]
     Profile {
         /// The profile.
         scheduler_name: String,
         /// Why not.
-        source: ProfileError,
+        why: ProfileError,
     },
 }
 
@@ -36,7 +36,7 @@ pub struct Path(String);
 
 /// What is wrong with a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldError {
+pub(super) struct FieldError {
     path: Path,
     problem: Problem,
 }

@@ -8,7 +8,7 @@ use super::error::{FieldErrors, Path};
 /// What a profile says about plugins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Plugins {
+pub(super) struct Plugins {
     multi_point: PluginSet,
     pre_enqueue: PluginSet,
     queue_sort: PluginSet,

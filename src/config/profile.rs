@@ -93,7 +93,7 @@ impl ProfileConfiguration {
             args(registration.name).and_then(|args| args.build()).unwrap_or_else(registration.build)
         };
         Profile::assemble(&self.scheduler_name, &self.lists, build)
-            .map_err(|source| ConfigError::Profile { scheduler_name: self.scheduler_name.clone(), source })
+            .map_err(|why| ConfigError::Profile { scheduler_name: self.scheduler_name.clone(), why })
     }
 
     /// Where delays come from, if the profile says.

@@ -1,4 +1,4 @@
-//! Arguments of DynamicResources.
+//! Arguments of `DynamicResources`.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Arguments of InterPodAffinity.
+//! Arguments of `InterPodAffinity`.
 
 use serde::{Deserialize, Serialize};
 

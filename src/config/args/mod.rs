@@ -86,10 +86,12 @@ pub(super) struct Context<'a> {
     pub(super) enabled: bool,
 }
 
+type Decode = fn(&Value, &str, &Context<'_>, &mut Vec<String>) -> Option<Box<dyn PluginArgs>>;
+
 /// A kind of arguments.
 pub(super) struct Kind {
     plugin: &'static str,
-    decode: fn(&Value, &str, &Context<'_>, &mut Vec<String>) -> Option<Box<dyn PluginArgs>>,
+    decode: Decode,
 }
 
 // === impl Kind ===

@@ -1,4 +1,4 @@
-//! Arguments of PodTopologySpread.
+//! Arguments of `PodTopologySpread`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,5 +1,9 @@
 //! Arguments of VolumeBinding.
 
+use std::time::Duration;
+
+use edge_core::placement::Plugin;
+use edge_core::placement::plugins::volume_binding::VolumeBinding;
 use serde::{Deserialize, Serialize};
 
 use super::Args;
@@ -36,5 +40,10 @@ impl Args for VolumeBindingArgs {
                 "unexpected field `shape`, remove it or turn on the feature gate StorageCapacityScoring";
             errors.invalid(path.child("shape"), shape, detail);
         }
+    }
+
+    fn plugin(&self) -> Option<Box<dyn Plugin>> {
+        let bind_timeout = Duration::from_secs(self.bind_timeout_seconds.max(0).unsigned_abs());
+        Some(Box::new(VolumeBinding { bind_timeout }))
     }
 }

@@ -30,7 +30,7 @@ pub struct NodeResourcesFit {
 
 /// The requests of a pod, with the texts that say they can't be met.
 struct Requests<'a> {
-    requests: &'a Resources,
+    all: &'a Resources,
     /// Those of `requests.scalars` that are not passed over.
     scalars: Cow<'a, [(ResourceName, i64)]>,
     /// One for each of `scalars`.
@@ -150,13 +150,13 @@ impl Plugin for NodeResourcesFit {
 impl<'a> Requests<'a> {
     fn of(pod: &'a Pod, scalars: Cow<'a, [(ResourceName, i64)]>) -> Self {
         let insufficient = |(name, _): &(ResourceName, i64)| Reason::said(format!("Insufficient {name}"));
-        Self { requests: &pod.requests, insufficient: scalars.iter().map(insufficient).collect(), scalars }
+        Self { all: &pod.requests, insufficient: scalars.iter().map(insufficient).collect(), scalars }
     }
 
     /// Everything that is short on the node, if anything is.
     fn rejection(&self, node: NodeView<'_>) -> Option<Rejection> {
         let (capacity, used) = (&node.node.allocatable, &node.usage.requested);
-        let Resources { cpu, memory, ephemeral_storage: storage, scalars: _ } = self.requests;
+        let Resources { cpu, memory, ephemeral_storage: storage, scalars: _ } = self.all;
         let mut short = Short { resolvable: Resolvable::ByPreemption, reason: None, more: Vec::new() };
         if node.usage.num_pods() >= node.node.allowed_pods {
             short.add(&TOO_MANY_PODS);
@@ -175,7 +175,7 @@ impl<'a> Requests<'a> {
 
 impl NodeFilter for Requests<'_> {
     fn filter(&self, node: NodeView<'_>) -> Verdict {
-        if fits(self.requests, &self.scalars, node.node, node.usage) {
+        if fits(self.all, &self.scalars, node.node, node.usage) {
             return Verdict::Fits;
         }
         self.rejection(node).map_or(Verdict::Fits, Verdict::Rejected)

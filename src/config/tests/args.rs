@@ -1,0 +1,189 @@
+//! Arguments of plugins.
+
+use super::*;
+
+#[test]
+fn upstreams_arguments_are_checked_as_upstream_does() {
+    for (plugin, args, expected) in [
+        (
+            "DefaultPreemption",
+            "minCandidateNodesPercentage: 101",
+            "@.minCandidateNodesPercentage: Invalid value: 101: not in valid range [0, 100]",
+        ),
+        (
+            "DefaultPreemption",
+            "minCandidateNodesAbsolute: -1",
+            "@.minCandidateNodesAbsolute: Invalid value: -1: not in valid range [0, inf)",
+        ),
+        (
+            "DefaultPreemption",
+            "minCandidateNodesPercentage: 0, minCandidateNodesAbsolute: 0",
+            "[@.minCandidateNodesPercentage: Invalid value: 0: cannot be zero at the same time as minCandidateNodesAbsolute, \
+             @.minCandidateNodesAbsolute: Invalid value: 0: cannot be zero at the same time as minCandidateNodesPercentage]",
+        ),
+        (
+            "InterPodAffinity",
+            "hardPodAffinityWeight: 101",
+            "@.hardPodAffinityWeight: Invalid value: 101: not in valid range [0, 100]",
+        ),
+        (
+            "PodTopologySpread",
+            "defaultingType: None",
+            "@.defaultingType: Unsupported value: \"None\": supported values: \"List\", \"System\"",
+        ),
+        (
+            "PodTopologySpread",
+            "defaultingType: List, defaultConstraints: [{labelSelector: {}}]",
+            "[@.defaultConstraints[0].maxSkew: Invalid value: 0: not in valid range (0, inf), \
+             @.defaultConstraints[0].topologyKey: Required value: can not be empty, \
+             @.defaultConstraints[0].whenUnsatisfiable: Required value: can not be empty, \
+             @.defaultConstraints[0].labelSelector: Forbidden: constraint must not define a selector, as they deduced for each pod]",
+        ),
+        (
+            "VolumeBinding",
+            "bindTimeoutSeconds: -1",
+            "@.bindTimeoutSeconds: Invalid value: -1: invalid BindTimeoutSeconds, should not be a negative value",
+        ),
+        (
+            "DynamicResources",
+            "bindingTimeout: 1ms",
+            "@.bindingTimeout: Invalid value: \"1ms\": must be at least 1 second",
+        ),
+    ] {
+        check_args(plugin, args, expected);
+    }
+}
+
+#[test]
+fn resources_and_curves_are_checked_as_upstream_does() {
+    let shape =
+        "requestedToCapacityRatio: {shape: [{utilization: 50, score: 11}, {utilization: 50, score: 0}]}";
+    for (plugin, args, expected) in [
+        (
+            "NodeResourcesFit",
+            "scoringStrategy: {type: Best}",
+            "@.scoringStrategy.type: Unsupported value: \"Best\": supported values: \"LeastAllocated\", \"MostAllocated\", \"RequestedToCapacityRatio\"",
+        ),
+        (
+            "NodeResourcesFit",
+            "scoringStrategy: {type: MostAllocated, resources: [{name: cpu, weight: 101}]}",
+            "@.scoringStrategy.resources[0].weight: Invalid value: 101: resource weight of cpu not in valid range (0, 100]",
+        ),
+        (
+            "NodeResourcesFit",
+            "scoringStrategy: {type: RequestedToCapacityRatio}",
+            "@.scoringStrategy.requestedToCapacityRatio: Required value: must be specified when type is RequestedToCapacityRatio",
+        ),
+        (
+            "NodeResourcesFit",
+            "ignoredResourceGroups: [a/b]",
+            "@.ignoredResourceGroups[0]: Invalid value: \"a/b\": resource group name can't contain '/'",
+        ),
+        (
+            "NodeResourcesBalancedAllocation",
+            "resources: [{name: cpu, weight: 2}]",
+            "@.resources[0].weight: Invalid value: 2: must be 1",
+        ),
+    ] {
+        check_args(plugin, args, expected);
+    }
+    check_args(
+        "NodeResourcesFit",
+        &format!("scoringStrategy: {{type: RequestedToCapacityRatio, {shape}}}"),
+        "[@.scoringStrategy.requestedToCapacityRatio.shape[1].utilization: Invalid value: 50: values must be sorted in \
+         increasing order, @.scoringStrategy.requestedToCapacityRatio.shape[0].score: Invalid value: 11: not in valid \
+         range [0, 10]]",
+    );
+}
+
+#[test]
+fn arguments_belong_to_a_plugin_that_has_some() {
+    check_profile(
+        "pluginConfig: [{name: NodeAffinity}, {name: NodeAffinity}]",
+        "profiles[0].pluginConfig[1]: Duplicate value: \"NodeAffinity\"",
+    );
+    let said = read("profiles: [{pluginConfig: [{name: NodeName}]}]").unwrap_err().to_string();
+    assert!(said.starts_with("profiles[0].pluginConfig[0].name: Unsupported value: \"NodeName\""), "{said}");
+    check_args(
+        "NodeAffinity",
+        "kind: NodeResourcesFitArgs",
+        "strict decoding error: @: args for plugin NodeAffinity were not of type NodeAffinityArgs, got \
+         String(\"NodeResourcesFitArgs\")",
+    );
+}
+
+#[test]
+fn affinity_that_is_added_has_to_be_readable() {
+    let required = |requirement: &str| {
+        format!(
+            "addedAffinity: {{requiredDuringSchedulingIgnoredDuringExecution: {{nodeSelectorTerms: [{{matchExpressions: [{requirement}]}}]}}}}"
+        )
+    };
+    let path = "@.addedAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]";
+    check_args(
+        "NodeAffinity",
+        &required("{key: a, operator: Near}"),
+        &format!(
+            "{path}.matchExpressions[0].operator: Unsupported value: \"Near\": supported values: \"DoesNotExist\", \"Exists\", \"Gt\", \"In\", \"Lt\", \"NotIn\""
+        ),
+    );
+    let said = read(&format!(
+        "profiles: [{{pluginConfig: [{{name: NodeAffinity, args: {{{}}}}}]}}]",
+        required("{key: a, operator: In}")
+    ));
+    let said = said.unwrap_err().to_string();
+    assert!(said.starts_with(&path.replace('@', "profiles[0].pluginConfig[0].args")), "{said}");
+    let good = required("{key: a, operator: Exists}");
+    accepted(&format!("profiles: [{{pluginConfig: [{{name: NodeAffinity, args: {{{good}}}}}]}}]"));
+}
+
+#[test]
+fn our_plugins_take_arguments_in_the_same_way() {
+    check_args(
+        "CloudOffload",
+        "mode: Sometimes",
+        "@.mode: Unsupported value: \"Sometimes\": supported values: \"Preferred\", \"Required\", \"Disabled\"",
+    );
+    check_args("VMICapacity", "maxVMICount: 0", "@.maxVMICount: Invalid value: 0: must be greater than 0");
+    check_args(
+        "VMICapacity",
+        "nodeLabels: {a: b/c}",
+        "@.nodeLabels.a: Invalid value: \"b/c\": must be the value of a label",
+    );
+    check_args(
+        "NetworkDelay",
+        "sources: [{probe: {}}]",
+        "@.sources[0].probe: Forbidden: this version does not measure delays; remove it and give a source `file`",
+    );
+    let config = accepted(
+        "profiles: [{pluginConfig: [{name: NetworkDelay, args: {sources: [{file: {delayMatrix: /m, metadata: /d}}]}}]}]",
+    );
+    assert!(matches!(config.delays(), Some(Source::File(file)) if file.matrix.as_os_str() == "/m"));
+}
+
+#[test]
+fn what_ours_do_by_default_depends_on_the_profile() {
+    #[track_caller]
+    fn check(profile: &str, offload: &str, vmis: &str) {
+        let config = accepted(&format!("profiles: [{{{profile}}}]"));
+        assert_eq!(args(&config, "CloudOffload")["mode"], offload, "{profile}");
+        assert_eq!(args(&config, "VMICapacity")["mode"], vmis, "{profile}");
+    }
+    check("schedulerName: edge-scheduler", "Preferred", "Limited");
+    check("schedulerName: custom-scheduler", "Required", "Limited");
+    check("schedulerName: contrail-scheduler", "Disabled", "Required");
+    check("schedulerName: default-scheduler", "Disabled", "OnRequest");
+    check("schedulerName: own", "Disabled", "OnRequest");
+    // Who enables a plugin by its name wants it to do something.
+    check(
+        "schedulerName: own, plugins: {multiPoint: {enabled: [{name: VMICapacity}, {name: CloudOffload}]}}",
+        "Preferred",
+        "Required",
+    );
+    check("schedulerName: own, plugins: {score: {enabled: [{name: VMICapacity}]}}", "Disabled", "Required");
+    check(
+        "schedulerName: own, pluginConfig: [{name: VMICapacity, args: {maxVMICount: 9}}]",
+        "Disabled",
+        "OnRequest",
+    );
+}

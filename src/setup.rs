@@ -1,0 +1,127 @@
+//! From the command line to what is run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracing::info;
+
+use crate::args::Cli;
+use crate::cluster::{self, Clients, ConnectError};
+use crate::config::{ConfigError, Configuration};
+use crate::delays::Source;
+use crate::run::{Options, Serving};
+
+/// How long a binding may wait for its turn under the limit of requests.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+/// Why the scheduler doesn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The configuration file can't be read.
+    #[error("--config {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The configuration file can't be used.
+    #[error("--config {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: ConfigError,
+    },
+    /// The flags can't be used.
+    #[error(transparent)]
+    Flags(ConfigError),
+    /// The configuration can't be written.
+    #[error("--write-config-to {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// The configuration that the command line asks for, checked (upstream: `Options.ApplyTo`). With a file the
+/// deprecated flags are ignored.
+pub fn configuration(cli: &Cli) -> Result<Configuration, SetupError> {
+    let Some(path) = &cli.misc.config else {
+        let mut config = Configuration::bare();
+        cli.deprecated.apply_to(&mut config);
+        cli.leader_election.apply_to(&mut config.leader_election);
+        check(&config).map_err(SetupError::Flags)?;
+        return Ok(config);
+    };
+    let text = fs::read_to_string(path).map_err(|source| SetupError::Read { path: path.clone(), source })?;
+    let at_fault = |source| SetupError::File { path: path.clone(), source };
+    let mut config = Configuration::read(&text).map_err(at_fault)?;
+    cli.leader_election.apply_to(&mut config.leader_election);
+    check(&config).map_err(at_fault)?;
+    Ok(config)
+}
+
+fn check(config: &Configuration) -> Result<(), ConfigError> {
+    config.validate()?;
+    config.profiles().map(drop)
+}
+
+/// Writes the configuration, complete with defaults, to a file.
+pub fn write(config: &Configuration, path: &Path) -> Result<(), SetupError> {
+    fs::write(path, config.to_yaml())
+        .map_err(|source| SetupError::Write { path: path.to_owned(), source })?;
+    info!(file = %path.display(), "wrote the configuration");
+    Ok(())
+}
+
+/// Connects to the API server as the configuration has it.
+pub async fn connect(config: &Configuration, cli: &Cli) -> Result<Clients, ConnectError> {
+    let client = &config.client_connection;
+    let kubeconfig = Some(Path::new(&client.kubeconfig)).filter(|path| !path.as_os_str().is_empty());
+    cluster::connect(kubeconfig, cli.misc.master.as_deref(), (client.qps, client.burst)).await
+}
+
+/// What is to be run. Of two sources of delays that of the flags counts.
+pub fn options(config: &Configuration, cli: Cli, serving: Option<Serving>) -> Result<Options, ConfigError> {
+    let delays = match cli.delays.source() {
+        Source::None => config.delays().unwrap_or(Source::None),
+        source @ Source::File(_) => source,
+    };
+    Ok(Options {
+        profiles: config.profiles()?,
+        backoff: config.backoff(),
+        max_unschedulable: cli.deprecated.pod_max_in_unschedulable_pods_duration,
+        delays,
+        parallel_bindings: parallel_bindings(cli.misc.parallel_bindings, config.client_connection.qps),
+        leader_election: config.leader_election.settings(),
+        watch_when_leading: config.delay_cache_until_active,
+        serving,
+    })
+}
+
+/// How many bindings may be on their way: not so many that one waits for its turn until it is given up.
+fn parallel_bindings(wanted: u16, per_second: f32) -> usize {
+    let wanted = usize::from(wanted);
+    if per_second <= 0.0 {
+        return wanted;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is small and positive")]
+    let in_time = (per_second * LONGEST_WAIT.as_secs_f32()).min(f32::from(u16::MAX)) as usize;
+    wanted.min(in_time.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bindings_that_could_not_be_sent_in_time_are_not_begun() {
+        for (per_second, expected) in [(50.0, 100), (10_000.0, 100), (5.0, 15), (0.1, 1), (-1.0, 100)] {
+            assert_eq!(parallel_bindings(100, per_second), expected, "{per_second}");
+        }
+    }
+}
