@@ -96,6 +96,8 @@ ask 'a reason of request-5' kubectl get pod -l app=request-5 \
 why=$answer
 printf '%srequest-5 is Pending:%s %s\n' "$yellow" "$plain" "$why"
 expected='0/6 nodes are available: 1 Insufficient memory, 5 node(s) exceeded the delay to edge-5 (10 ms).'
+expected="$expected preemption: 0/6 nodes are available: 1 No preemption victims found for incoming pod,"
+expected="$expected 5 Preemption is not helpful for scheduling."
 [ "$why" = "$expected" ] || fail "expected: $expected"
 
 step 'The link between edge-4 and edge-5 gets faster: 8 ms'

@@ -250,7 +250,10 @@ impl Scheduler {
             | Action::WriteVolumes(_)
             | Action::Read(_)
             | Action::Report(_)
-            | Action::Announce(_) => {
+            | Action::Announce(_)
+            | Action::Preempt(_)
+            | Action::AnnouncePreempted(_)
+            | Action::Nominate(..) => {
                 self.actor.execute(action);
             }
         }

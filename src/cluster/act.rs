@@ -1,14 +1,14 @@
 //! Actions: what the core wants done.
 //!
-//! Each is a task of its own with a time limit. A binding and a reading end in exactly one event, whatever
-//! happens; conditions and events are written behind them, on connections of their own, and delay nothing.
+//! Each is a task of its own with a time limit. A binding, a reading and a preemption end in exactly one
+//! event, whatever happens; conditions and events are written behind them, on connections of their own, and delay nothing.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use edge_core::state::{
-    Action, Announcement, BindOutcome, Binding, Event, PodRef, ReadOutcome, Report, VolumesOutcome,
-    WriteVolumes,
+    Action, Announcement, BindOutcome, Binding, Event, PodRef, PreemptOutcome, Preemption, ReadOutcome,
+    Report, VolumesOutcome, WriteVolumes,
 };
 use edge_core::wire::Interner;
 use futures::FutureExt;
@@ -22,9 +22,10 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::answer::{Failure, within};
-use super::condition::Conditions;
+use super::condition::{Conditions, StatusWrite};
 use super::notice::{Notice, Notices};
 use super::object::{Pods, Received};
+use super::preempt::preempt;
 use super::volumes;
 use crate::clock::Clock;
 use crate::cluster::Clients;
@@ -84,6 +85,9 @@ impl Actor {
             Action::Read(pod) => self.read(pod),
             Action::Report(report) => self.report(report),
             Action::Announce(announcement) => self.announce(&announcement),
+            Action::Preempt(preemption) => self.preempt(preemption),
+            Action::AnnouncePreempted(preempted) => self.notices.post(&Notice::preempted(&preempted)),
+            Action::Nominate(pod, node) => self.conditions.write(StatusWrite::nomination(pod, node)),
             Action::UseDelays(_) => (),
         }
     }
@@ -133,21 +137,32 @@ impl Actor {
     fn report(&mut self, report: Report) {
         self.notices.post(&Notice::failed_scheduling(&report));
         if self.conditions.is_due(&report) {
-            self.conditions.write(report);
+            self.conditions.write(StatusWrite::of(report));
         }
+    }
+
+    fn preempt(&mut self, preemption: Preemption) {
+        let client = self.client.clone();
+        let (tenure, clock) = (self.tenure.clone(), self.clock);
+        let wanted = preemption.clone();
+        let outcome = async move { preempt(&client, &wanted, || tenure.holds(clock.now())).await };
+        self.answer(preemption, outcome, Event::Preempted, || PreemptOutcome {
+            deleted: Vec::new(),
+            failed: true,
+        });
     }
 
     fn announce(&mut self, announcement: &Announcement) {
         self.notices.post(&Notice::scheduled(announcement));
     }
 
-    /// Runs `outcome` and sends it as the one event about `pod` that the core waits for; if it panics,
+    /// Runs `outcome` and sends it as the one event about `asked` that the core waits for; if it panics,
     /// `lost` is sent.
-    fn answer<T: Send + 'static>(
+    fn answer<Q: Send + 'static, T: Send + 'static>(
         &mut self,
-        pod: PodRef,
+        asked: Q,
         outcome: impl Future<Output = T> + Send + 'static,
-        event: fn(PodRef, T) -> Event,
+        event: fn(Q, T) -> Event,
         lost: fn() -> T,
     ) {
         while self.tasks.try_join_next().is_some() {}
@@ -155,7 +170,7 @@ impl Actor {
         self.tasks.spawn(async move {
             let outcome = AssertUnwindSafe(outcome).catch_unwind().await.unwrap_or_else(|_| lost());
             // There is nobody to tell once the loop has ended.
-            _ = events.send(event(pod, outcome)).await;
+            _ = events.send(event(asked, outcome)).await;
         });
     }
 }

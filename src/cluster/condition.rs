@@ -1,11 +1,12 @@
-//! The condition `PodScheduled=False`, which tells a pod's owner why it waits.
+//! What is written of a waiting pod's status: the condition `PodScheduled=False`, which tells its owner why it
+//! waits, and the node it is nominated to.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_core::model::PodUid;
-use edge_core::state::{PodRef, Report};
+use edge_core::model::{NodeName, PodUid};
+use edge_core::state::{NominatedNode, PodRef, Report};
 use kube::api::{Patch, PatchParams};
 use serde::Serialize;
 use serde::de::IgnoredAny;
@@ -29,7 +30,14 @@ const SWEEP_LEAST: usize = 64;
 /// From so many on, failures are forgotten too: their pods may be gone.
 const FAILED_KEPT: usize = 8192;
 
-/// Writes conditions, those of one pod in order.
+/// What is to be written of a pod's status.
+pub(super) struct StatusWrite {
+    pod: PodRef,
+    condition: Option<Report>,
+    nominated: NominatedNode,
+}
+
+/// Writes what pods wait for, of one pod in order.
 pub(super) struct Conditions {
     client: kube::Client,
     permits: Arc<Semaphore>,
@@ -49,6 +57,20 @@ enum Last {
     Failed,
 }
 
+// === impl StatusWrite ===
+
+impl StatusWrite {
+    /// The condition, and with it the nomination if that changed.
+    pub(super) fn of(report: Report) -> Self {
+        Self { pod: report.pod.clone(), nominated: report.nominated_node.clone(), condition: Some(report) }
+    }
+
+    /// The nomination alone.
+    pub(super) fn nomination(pod: PodRef, node: Option<NodeName>) -> Self {
+        Self { pod, condition: None, nominated: node.map_or(NominatedNode::None, NominatedNode::Is) }
+    }
+}
+
 // === impl Conditions ===
 
 impl Conditions {
@@ -65,18 +87,20 @@ impl Conditions {
         }
     }
 
-    /// Whether the condition is to be written: it changed, or the last one was not written after all.
+    /// Whether there is something to write: it changed, or was not written after all.
     pub(super) fn is_due(&mut self, report: &Report) -> bool {
         let last = self.last.get_mut(&report.pod.uid);
-        report.condition_changed || last.is_some_and(|last| matches!(last.look(), Last::Failed))
+        report.condition_changed
+            || report.nominated_node != NominatedNode::Unchanged
+            || last.is_some_and(|last| matches!(last.look(), Last::Failed))
     }
 
-    /// Begins to write the condition.
-    pub(super) fn write(&mut self, report: Report) {
+    /// Begins to write it.
+    pub(super) fn write(&mut self, status: StatusWrite) {
         self.sweep();
         let (ended, end) = oneshot::channel();
-        let previous = self.last_of(&report.pod.uid);
-        self.last.insert(report.pod.uid.clone(), Last::Underway(end));
+        let previous = self.last_of(&status.pod.uid);
+        self.last.insert(status.pod.uid.clone(), Last::Underway(end));
         let client = self.client.clone();
         let permits = Arc::clone(&self.permits);
         self.tasks.spawn(async move {
@@ -85,7 +109,7 @@ impl Conditions {
             }
             if let Ok(_permit) = permits.acquire_owned().await {
                 // Boxed, as thousands may wait for a permit.
-                let written = Box::pin(write(&client, &report)).await;
+                let written = Box::pin(write(&client, &status)).await;
                 _ = ended.send(written);
             }
         });
@@ -122,13 +146,13 @@ impl Last {
 }
 
 /// Whether it was written, or need not be.
-async fn write(client: &kube::Client, report: &Report) -> bool {
+async fn write(client: &kube::Client, status: &StatusWrite) -> bool {
     let mut pause = FIRST_PAUSE;
     for attempt in 1..=TRIES {
-        match within(TIMEOUT, patch(client, report)).await {
+        match within(TIMEOUT, patch(client, status)).await {
             Ok(IgnoredAny) => return true,
             Err(failure) if is_another_pod(&failure) => {
-                debug!(pod = %report.pod.key, "the pod is gone; its condition is not written");
+                debug!(pod = %status.pod.key, "the pod is gone; its status is not written");
                 return true;
             }
             Err(failure) if failure.is_passing() && attempt < TRIES => {
@@ -136,7 +160,7 @@ async fn write(client: &kube::Client, report: &Report) -> bool {
                 pause = pause.saturating_mul(2);
             }
             Err(failure) => {
-                warn!(pod = %report.pod.key, error = %failure, "the condition was not written");
+                warn!(pod = %status.pod.key, error = %failure, "the status was not written");
                 return false;
             }
         }
@@ -146,7 +170,7 @@ async fn write(client: &kube::Client, report: &Report) -> bool {
 
 /// Whether there is no pod any more, or a later one of the same name: then the UID would change, which the
 /// server refuses.
-fn is_another_pod(failure: &Failure) -> bool {
+pub(super) fn is_another_pod(failure: &Failure) -> bool {
     match failure {
         Failure::Gone | Failure::Conflict(_) => true,
         Failure::Refused(status) => status.message.contains("metadata.uid"),
@@ -154,9 +178,9 @@ fn is_another_pod(failure: &Failure) -> bool {
     }
 }
 
-async fn patch(client: &kube::Client, report: &Report) -> kube::Result<IgnoredAny> {
-    let PodRef { key, uid } = &report.pod;
-    let condition = Condition {
+async fn patch(client: &kube::Client, status: &StatusWrite) -> kube::Result<IgnoredAny> {
+    let StatusWrite { pod: PodRef { key, uid }, condition, nominated } = status;
+    let condition = condition.as_ref().map(|report| Condition {
         kind: "PodScheduled",
         status: "False",
         reason: report.reason.as_str(),
@@ -165,11 +189,14 @@ async fn patch(client: &kube::Client, report: &Report) -> kube::Result<IgnoredAn
         last_probe_time: None,
         // Left out later, the server keeps the one that is there.
         last_transition_time: report.first.then(timestamp::seconds),
-    };
+    });
     let body = PodPatch {
         // With the UID, a later pod of the same name is left alone.
         metadata: PatchMeta { uid: uid.as_str() },
-        status: PatchStatus { conditions: [condition] },
+        status: PatchStatus {
+            conditions: condition.into_iter().collect(),
+            nominated_node_name: Nominated(nominated),
+        },
     };
     let patch = Patch::Strategic(body);
     let request =
@@ -189,8 +216,12 @@ struct PatchMeta<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct PatchStatus<'a> {
-    conditions: [Condition<'a>; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    conditions: Vec<Condition<'a>>,
+    #[serde(skip_serializing_if = "Nominated::is_unchanged")]
+    nominated_node_name: Nominated<'a>,
 }
 
 #[derive(Serialize)]
@@ -205,4 +236,24 @@ struct Condition<'a> {
     last_probe_time: Option<()>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_transition_time: Option<String>,
+}
+
+/// The name of the node, or null, which takes away what is there.
+struct Nominated<'a>(&'a NominatedNode);
+
+// === impl Nominated ===
+
+impl Nominated<'_> {
+    fn is_unchanged(&self) -> bool {
+        *self.0 == NominatedNode::Unchanged
+    }
+}
+
+impl Serialize for Nominated<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            NominatedNode::Is(node) => serializer.serialize_str(node.as_str()),
+            NominatedNode::None | NominatedNode::Unchanged => serializer.serialize_none(),
+        }
+    }
 }

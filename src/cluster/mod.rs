@@ -16,6 +16,7 @@ mod lease;
 mod limit;
 mod notice;
 mod object;
+mod preempt;
 pub mod review;
 mod series;
 mod storage;

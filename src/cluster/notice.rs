@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edge_core::model::Name;
-use edge_core::state::{Announcement, PodRef, Report};
+use edge_core::state::{Announcement, PodRef, Preempted, Report};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::Request;
 use serde::Serialize;
@@ -42,6 +42,8 @@ pub(super) struct Notice<'a> {
     pub(super) reason: &'static str,
     action: &'static str,
     pub(super) note: String,
+    /// Another pod that has to do with it.
+    related: Option<&'a PodRef>,
     /// Whether the same may be said again.
     pub(super) repeats: bool,
 }
@@ -59,6 +61,8 @@ pub(super) struct Body {
     action: &'static str,
     note: String,
     regarding: Regarding,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    related: Option<Regarding>,
     reporting_controller: String,
     reporting_instance: String,
     pub(super) event_time: String,
@@ -105,6 +109,7 @@ impl<'a> Notice<'a> {
             reason: "FailedScheduling",
             action: "Scheduling",
             note: truncate(&report.message),
+            related: None,
             repeats: true,
         }
     }
@@ -119,13 +124,29 @@ impl<'a> Notice<'a> {
             reason: "Scheduled",
             action: "Binding",
             note: truncate(&format!("Successfully assigned {} to {node}", pod.key)),
+            related: None,
+            repeats: false,
+        }
+    }
+
+    /// The pod was taken away for another one.
+    pub(super) fn preempted(preempted: &'a Preempted) -> Self {
+        let Preempted { victim, preemptor, scheduler_name, node } = preempted;
+        Self {
+            pod: victim,
+            scheduler_name,
+            severity: "Normal",
+            reason: "Preempted",
+            action: "Preempting",
+            note: truncate(&format!("Preempted by pod {} on node {node}", preemptor.uid)),
+            related: Some(preemptor),
             repeats: false,
         }
     }
 
     /// The notice as the API has it, told now by the scheduler on `host`.
     pub(super) fn to_body(&self, host: &str) -> Body {
-        let PodRef { key, uid } = self.pod;
+        let key = &self.pod.key;
         let instance = format!("{}-{host}", self.scheduler_name);
         Body {
             api_version: "events.k8s.io/v1",
@@ -138,17 +159,27 @@ impl<'a> Notice<'a> {
             reason: self.reason,
             action: self.action,
             note: self.note.clone(),
-            regarding: Regarding {
-                api_version: "v1",
-                kind: "Pod",
-                namespace: key.namespace.to_string(),
-                name: key.name.to_string(),
-                uid: uid.to_string(),
-            },
+            regarding: Regarding::of(self.pod),
+            related: self.related.map(Regarding::of),
             reporting_controller: self.scheduler_name.to_string(),
             reporting_instance: prefix(&instance, INSTANCE_LIMIT).to_owned(),
             event_time: timestamp::micro(),
             series: None,
+        }
+    }
+}
+
+// === impl Regarding ===
+
+impl Regarding {
+    fn of(pod: &PodRef) -> Self {
+        let PodRef { key, uid } = pod;
+        Self {
+            api_version: "v1",
+            kind: "Pod",
+            namespace: key.namespace.to_string(),
+            name: key.name.to_string(),
+            uid: uid.to_string(),
         }
     }
 }

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::fmt::Debug;
 
-use edge_core::model::{Labels, Namespace, Node, Pod, PodUid};
+use edge_core::model::{DisruptionBudget, LabelSelector, Labels, Namespace, Node, Pod, PodUid};
 use edge_core::state::{Change, Event};
-use edge_core::wire::{Identity, Interner, NamespaceObject, NodeObject, PodObject, WireError};
+use edge_core::wire::{
+    DisruptionBudgetObject, Identity, Interner, NamespaceObject, NodeObject, PodObject, WireError,
+};
 use k8s_openapi::api::core::v1;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
@@ -52,6 +55,10 @@ pub(super) enum Nodes {}
 /// Namespaces.
 #[derive(Clone, Debug)]
 pub(super) enum Namespaces {}
+
+/// PodDisruptionBudgets.
+#[derive(Clone, Debug)]
+pub(super) enum DisruptionBudgets {}
 
 /// An object as it came in. One that can't be decoded is a value like any other, so that it can be skipped
 /// where an error would end the watch or fail the whole list.
@@ -222,5 +229,38 @@ impl Kind for Namespaces {
 
     fn event(change: Change<Namespace>) -> Event {
         Event::Namespaces(change)
+    }
+}
+
+// === impl DisruptionBudgets ===
+
+impl Kind for DisruptionBudgets {
+    type Api = PodDisruptionBudget;
+    type Object = DisruptionBudgetObject;
+    type Model = DisruptionBudget;
+
+    const NAME: &'static str = "poddisruptionbudget";
+    const WITHOUT: Option<&'static str> = Some("keeping PodDisruptionBudgets in preemption");
+
+    fn identity(object: &DisruptionBudgetObject) -> Identity {
+        object.identity()
+    }
+
+    fn read(object: DisruptionBudgetObject, interner: &mut Interner) -> Result<DisruptionBudget, WireError> {
+        object.into_budget(interner)
+    }
+
+    fn bare(identity: &Identity) -> DisruptionBudget {
+        DisruptionBudget {
+            namespace: identity.namespace.as_str().into(),
+            name: identity.name.as_str().into(),
+            selector: LabelSelector::default(),
+            allowed: 0,
+            disrupted: Box::default(),
+        }
+    }
+
+    fn event(change: Change<DisruptionBudget>) -> Event {
+        Event::DisruptionBudgets(change)
     }
 }

@@ -16,7 +16,7 @@ use kube::runtime::watcher::{self, InitialListStrategy, watcher};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use super::object::{Kind, Namespaces, Nodes, Pods, Received, Undecodable};
+use super::object::{DisruptionBudgets, Kind, Namespaces, Nodes, Pods, Received, Undecodable};
 use super::storage::{Attachments, Capacities, Claims, Classes, CsiDrivers, CsiNodes, Volumes};
 
 /// How many objects a page of a list has, where the server can't stream it: it bounds how much undecoded
@@ -40,6 +40,7 @@ pub fn all(client: &kube::Client, events: &mpsc::Sender<Event>) -> Vec<BoxFuture
         boxed::<Pods>(client, events, &interner),
         boxed::<Nodes>(client, events, &interner),
         boxed::<Namespaces>(client, events, &interner),
+        boxed::<DisruptionBudgets>(client, events, &interner),
         boxed::<Claims>(client, events, &interner),
         boxed::<Volumes>(client, events, &interner),
         boxed::<Classes>(client, events, &interner),

@@ -161,6 +161,12 @@ impl Bed {
         })
     }
 
+    /// The same without what it says of preemption.
+    pub(crate) fn reason_of(&self, name: &str, holds: impl Fn(&str) -> bool) -> String {
+        let message = self.message_of(name, holds);
+        message.split(" preemption: ").next().unwrap_or_default().to_owned()
+    }
+
     /// The events of a pod with this reason, waiting until there is one.
     pub(crate) fn events_of(&self, pod: &str, reason: &str) -> Vec<Value> {
         let path = "/apis/events.k8s.io/v1/namespaces/default/events";

@@ -13,7 +13,7 @@ fn a_pod_is_bound_as_soon_as_capacity_is_freed() {
     bed.create(&PodSpec { memory: "6Gi", ..PodSpec::new("first") });
     bed.node_of("first");
     bed.create(&PodSpec { memory: "6Gi", ..PodSpec::new("second") });
-    let message = bed.message_of("second", |message| message.contains("memory"));
+    let message = bed.reason_of("second", |message| message.contains("memory"));
     assert_eq!(message, "0/1 nodes are available: 1 Insufficient memory.");
     bed.delete("first");
     bed.node_of("second");

@@ -22,7 +22,7 @@ fn half_a_file_changes_nothing_and_a_removed_one_ends_its_delays() {
     });
     // Nothing is known any more but that a node is near itself.
     bed.create(&PodSpec { memory: "7Gi", ..PodSpec::new("after").delay("edge-1", "10") });
-    let message = bed.message_of("after", |message| message.contains("known"));
+    let message = bed.reason_of("after", |message| message.contains("known"));
     assert_eq!(
         message,
         "0/6 nodes are available: 1 Insufficient memory, 5 node(s) had no known delay to edge-1."

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use edge_core::model::{NodeName, Time};
-use edge_core::state::{Action, BindOutcome, Binding, Event, Report, ReportReason};
+use edge_core::state::{Action, BindOutcome, Binding, Event, NominatedNode, Report, ReportReason};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -19,6 +19,7 @@ fn report(message: &str) -> Action {
         condition_changed: true,
         first: true,
         tried: Time::ZERO,
+        nominated_node: NominatedNode::Unchanged,
     })
 }
 
@@ -125,4 +126,25 @@ async fn a_binding_waits_for_the_condition_before_it() {
     assert!(matches!(event, Event::Bind(_, BindOutcome::Bound)), "{event:?}");
     assert_eq!(begin.elapsed().as_secs(), 3);
     assert!(server.lines().last().unwrap().contains("binding"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_pod_is_nominated_to_is_written_with_its_condition_or_alone() {
+    let (server, client) =
+        Server::start(|asked, _| if is_condition(asked) { success() } else { Answer::Hang });
+    let (events, _received) = mpsc::channel(1);
+    let mut actor = actor(client, events);
+    let Action::Report(full) = report("text") else { panic!("not a report") };
+    let nominated_node = NominatedNode::Is(NodeName::from("edge-1"));
+    actor.execute(Action::Report(Report { nominated_node, condition_changed: false, ..full.clone() }));
+    actor.execute(Action::Report(Report { nominated_node: NominatedNode::None, ..full.clone() }));
+    actor.execute(Action::Report(full));
+    actor.execute(Action::Nominate(web(), Some(NodeName::from("edge-2"))));
+    actor.execute(Action::Nominate(web(), None));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let written: Vec<_> = server.asked().into_iter().filter(is_condition).map(|asked| asked.body).collect();
+    let nominated: Vec<_> = written.iter().map(|body| body["status"].get("nominatedNodeName")).collect();
+    let (first, second, none) = (json!("edge-1"), json!("edge-2"), json!(null));
+    assert_eq!(nominated, [Some(&first), Some(&none), None, Some(&second), Some(&none)]);
+    assert_eq!(written[4], json!({"metadata": {"uid": "uid-1"}, "status": {"nominatedNodeName": null}}));
 }

@@ -3,6 +3,7 @@
 mod act;
 mod condition;
 mod notice;
+mod preempt;
 mod volumes;
 mod watch;
 

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use edge_core::model::{NodeName, Time};
-use edge_core::state::{Action, Announcement, BindOutcome, Binding, Event, Report, ReportReason};
+use edge_core::model::{NodeName, PodKey, PodUid, Time};
+use edge_core::state::{
+    Action, Announcement, BindOutcome, Binding, Event, NominatedNode, PodRef, Preempted, Report, ReportReason,
+};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -21,6 +23,7 @@ fn failed(message: &str) -> Report {
         condition_changed: false,
         first: true,
         tried: Time::ZERO,
+        nominated_node: NominatedNode::Unchanged,
     }
 }
 
@@ -174,4 +177,27 @@ fn a_series_is_written_at_its_begin_now_and_then_and_at_its_end() {
     check_series(&[0, 400], &["new", "new"]);
     let half_hour: Vec<u64> = (0..=8).map(|idx| idx * 300).collect();
     check_series(&half_hour, &["new", "count 2", "", "", "", "", "", "count 8", ""]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_was_taken_away_is_told_for_whom() {
+    let preemptor = PodRef { key: PodKey::new("other", "high"), uid: PodUid::from("uid-2") };
+    let scheduler_name = "edge-scheduler".into();
+    let preempted = Preempted { victim: web(), preemptor, scheduler_name, node: NodeName::from("edge-1") };
+    let mut asked = execute(vec![Action::AnnouncePreempted(preempted)]).await;
+    assert_eq!(asked.len(), 1);
+    let mut notice = asked[0].body.take();
+    take_times(&mut notice);
+    let pod = |namespace: &str, name: &str, uid: &str| json!({"apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": name, "uid": uid});
+    assert_eq!(
+        notice,
+        json!({
+            "apiVersion": "events.k8s.io/v1", "kind": "Event",
+            "metadata": {"namespace": "shop", "name": null},
+            "type": "Normal", "reason": "Preempted", "action": "Preempting",
+            "note": "Preempted by pod uid-2 on node edge-1",
+            "regarding": pod("shop", "web", "uid-1"), "related": pod("other", "high", "uid-2"),
+            "reportingController": "edge-scheduler", "reportingInstance": null, "eventTime": null,
+        })
+    );
 }

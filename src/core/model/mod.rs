@@ -1,6 +1,7 @@
 //! The nouns of the scheduler, free of any wire format.
 
 mod affinity;
+mod budget;
 mod feature;
 mod label;
 mod name;
@@ -19,6 +20,7 @@ mod vmi;
 mod volume;
 
 pub use affinity::{NodeAffinity, NodeSelector, NodeSelectorTerm, PreferredTerm, Requirement, RequirementOp};
+pub use budget::DisruptionBudget;
 pub use feature::NodeFeatures;
 pub use label::{Labels, is_label_value};
 pub use name::{Name, NodeName, PodKey, PodUid, ResourceName};

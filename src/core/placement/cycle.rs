@@ -3,7 +3,8 @@
 use super::filters::{Filters, Prepared, diagnose, find_feasible, find_feasible_observed, prepare};
 use super::{
     Cycle, Diagnosis, Enabled, FitError, MAX_NODE_SCORE, NodeFilter, NodeScorer, NodeSlot, NodeView,
-    Observer, Point, PointStatus, PreScore, Profile, Snapshot, Unobserved, VolumePlan,
+    Observer, Point, PointStatus, PreScore, Profile, Snapshot, Unobserved, Unschedulable, VolumePlan,
+    post_filter,
 };
 use crate::model::{NodeName, Pod};
 
@@ -75,25 +76,41 @@ pub fn place_observed(
 ) -> Decision {
     observer.begin(&profile.scheduler_name);
     if snapshot.nodes.is_empty() {
-        return Decision::Reject(Box::new(FitError { num_nodes: 0, diagnosis: Diagnosis::default() }));
+        return Decision::Reject(Box::default());
     }
     let cycle = Cycle { pod, snapshot };
     let prepared = prepare(cycle, profile);
     observer.spent(Point::PreFilter);
     prepared.tell(profile, observer);
-    let filters = match prepared {
-        Prepared::Filters(filters) => filters,
-        Prepared::Rejected(fit_error) => return Decision::Reject(fit_error),
+    let (filters, diagnosis) = match prepared {
+        Prepared::Filters(filters) => {
+            let feasible = find_feasible_observed(profile, &filters, observer);
+            let diagnosis = feasible.is_empty().then(|| diagnose(&filters));
+            observer.spent(Point::Filter);
+            observer.ended(Point::Filter, PointStatus::Success);
+            let Some(diagnosis) = diagnosis else {
+                return place_among(cycle, profile, &filters, &feasible, observer);
+            };
+            (filters, diagnosis)
+        }
+        Prepared::Rejected(filters, diagnosis) => (filters, diagnosis),
         Prepared::AwaitDelays(nodes) => return Decision::AwaitDelays(nodes),
     };
-    let feasible = find_feasible_observed(snapshot, profile, &filters, observer);
-    let diagnosis = feasible.is_empty().then(|| diagnose(snapshot, &filters));
-    observer.spent(Point::Filter);
-    observer.ended(Point::Filter, PointStatus::Success);
-    if let Some(diagnosis) = diagnosis {
-        return Decision::Reject(Box::new(FitError { num_nodes: snapshot.nodes.len(), diagnosis }));
-    }
-    match select(cycle, profile, &filters, &feasible, observer) {
+    let unschedulable = Unschedulable { cycle, diagnosis: &diagnosis, filters: &filters };
+    let (post_filter, nomination) = post_filter::run(&unschedulable, profile, observer);
+    let diagnosis = Diagnosis { post_filter, ..diagnosis };
+    Decision::Reject(Box::new(FitError { num_nodes: snapshot.nodes.len(), diagnosis, nomination }))
+}
+
+/// Score and Reserve.
+fn place_among(
+    cycle: Cycle<'_>,
+    profile: &Profile,
+    filters: &Filters<'_>,
+    feasible: &[NodeSlot],
+    observer: &mut dyn Observer,
+) -> Decision {
+    match select(cycle, profile, filters, feasible, observer) {
         Err(message) => Decision::Fail(message),
         Ok(Some(node)) => {
             let placement = filters.reserve(profile, node, feasible.len());
@@ -101,7 +118,7 @@ pub fn place_observed(
             observer.ended(Point::Reserve, PointStatus::Success);
             Decision::Place(placement)
         }
-        Ok(None) => Decision::Fail(format!("no node was chosen for pod {}", pod.key)),
+        Ok(None) => Decision::Fail(format!("no node was chosen for pod {}", cycle.pod.key)),
     }
 }
 
@@ -109,7 +126,7 @@ pub fn place_observed(
 pub fn scores(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Scores {
     let cycle = Cycle { pod, snapshot };
     let Prepared::Filters(filters) = prepare(cycle, profile) else { return Scores::default() };
-    let feasible = find_feasible(snapshot, &filters);
+    let feasible = find_feasible(&filters);
     let mut plugins = Vec::new();
     let take = |Enabled { idx: _, plugin, weight }: &Enabled, scores: &[i64]| {
         plugins.push(PluginScores { name: plugin.name(), weight: *weight, scores: scores.to_vec() });
@@ -147,7 +164,7 @@ fn select<'a>(
     let best = totals.iter().max();
     let tied =
         || feasible.iter().zip(&totals).filter(|(_, total)| Some(*total) == best).map(|(slot, _)| *slot);
-    let choice = usize::try_from(hash(cycle.pod.uid.as_str())).unwrap_or(usize::MAX) % tied().count();
+    let choice = spread(cycle.pod.uid.as_str(), tied().count());
     Ok(tied().nth(choice).and_then(|slot| cycle.snapshot.nodes.get(slot)))
 }
 
@@ -196,9 +213,11 @@ fn score_all(snapshot: &Snapshot, scorer: &dyn NodeScorer, feasible: &[NodeSlot]
     debug_assert!(scores.iter().all(|score| (0..=MAX_NODE_SCORE).contains(score)), "{scores:?}");
 }
 
-/// FNV-1a, 32 bits folded: spreads UIDs evenly and is the same on every machine.
-fn hash(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+/// One of so many, by a text: spread evenly over texts, and the same on every machine (FNV-1a).
+pub(super) fn spread(text: &str, among: usize) -> usize {
+    let hash =
+        text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    usize::try_from(hash).unwrap_or(usize::MAX).checked_rem(among).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::{NodeSlot, PluginSet, Reason, Rejection};
+use super::{NodeSlot, Nomination, PluginSet, Reason, Rejection, Resolvable};
 
 /// What was found about a pod that fits nowhere.
 #[derive(Clone, Debug, Default)]
@@ -23,12 +23,14 @@ pub struct Diagnosis {
 }
 
 /// A pod fits nowhere.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct FitError {
     /// How many nodes there are.
     pub num_nodes: usize,
     /// What was found.
     pub diagnosis: Diagnosis,
+    /// What PostFilter has come to: whether room is made for the pod.
+    pub nomination: Nomination,
 }
 
 // === impl Diagnosis ===
@@ -42,6 +44,24 @@ impl Diagnosis {
             self.rejections.len() - 1
         });
         self.nodes.push((slot, u32::try_from(idx).unwrap_or(u32::MAX)));
+    }
+
+    /// Whether it could help to take pods away from `slot`.
+    pub fn resolvable_on(&self, slot: NodeSlot) -> Resolvable {
+        let rejection = || {
+            let (_, idx) = self.nodes.iter().find(|(rejected, _)| *rejected == slot)?;
+            self.rejections.get(*idx as usize)
+        };
+        self.pre_filter.as_ref().or_else(rejection).map_or(Resolvable::No, |rejection| rejection.resolvable)
+    }
+
+    /// The nodes that taking pods away could help on.
+    pub fn resolvable(&self) -> impl Iterator<Item = NodeSlot> {
+        let helps = |idx: u32| {
+            let rejection = self.rejections.get(idx as usize);
+            rejection.is_some_and(|rejection| rejection.resolvable == Resolvable::ByPreemption)
+        };
+        self.nodes.iter().filter(move |(_, idx)| helps(*idx)).map(|(slot, _)| *slot)
     }
 
     /// How many nodes have each reason, as `<count> <reason>`, sorted as text, as upstream sorts them.
@@ -102,7 +122,8 @@ mod tests {
 
     #[track_caller]
     fn check(diagnosis: Diagnosis, num_nodes: usize, expected: &str) {
-        assert_eq!(FitError { num_nodes, diagnosis }.to_string(), expected);
+        let nomination = Nomination::default();
+        assert_eq!(FitError { num_nodes, diagnosis, nomination }.to_string(), expected);
     }
 
     fn noted(rejections: &[&[&'static str]]) -> Diagnosis {

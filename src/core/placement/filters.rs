@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Cycle, Diagnosis, Enabled, FitError, NodeFilter, NodeSlot, NodeView, Observer, Placement, PluginSet,
-    Point, PointStatus, PreFilter, Profile, Reason, Rejection, Resolvable, Snapshot, Verdict,
+    Cycle, Diagnosis, Enabled, NodeFilter, NodeSlot, NodeView, Observer, Placement, PluginSet, Point,
+    PointStatus, PreFilter, Profile, Reason, Rejection, Resolvable, Trial, Verdict,
 };
 use crate::model::NodeName;
 
 /// The checks of all plugins that have something to check for the pod.
-#[derive(Default)]
 pub(super) struct Filters<'a> {
+    pub(super) cycle: Cycle<'a>,
     /// In the order of Filter, each with its plugin's place in the registry.
-    checks: Vec<(usize, Box<dyn NodeFilter + 'a>)>,
+    pub(super) checks: Vec<(usize, Box<dyn NodeFilter + 'a>)>,
     /// Those of plugins that are asked at PreFilter but not at Filter.
     unasked: Vec<(usize, Box<dyn NodeFilter + 'a>)>,
     narrowed: Option<Narrowed>,
@@ -33,8 +33,8 @@ struct Narrowed {
 pub(super) enum Prepared<'a> {
     /// Nodes are to be checked with these.
     Filters(Filters<'a>),
-    /// No node fits.
-    Rejected(Box<FitError>),
+    /// No node fits, whatever it is like.
+    Rejected(Filters<'a>, Diagnosis),
     /// Delays from these nodes have to be loaded first.
     AwaitDelays(Vec<NodeName>),
 }
@@ -44,11 +44,10 @@ pub(super) enum Prepared<'a> {
 /// A rejection that preemption can't cure ends it. After one that it may cure the other plugins are
 /// still asked, because one of them may know that it can't; of several such the last is reported.
 pub(super) fn prepare<'a>(cycle: Cycle<'a>, profile: &'a Profile) -> Prepared<'a> {
+    let mut filters = Filters { cycle, checks: Vec::new(), unasked: Vec::new(), narrowed: None };
     if let Some(unsupported) = cycle.pod.unsupported {
-        let rejection = Rejection::unresolvable(unsupported);
-        return Prepared::Rejected(reject_pod(cycle, PluginSet::default(), rejection));
+        return filters.reject(PluginSet::default(), Rejection::unresolvable(unsupported));
     }
-    let mut filters = Filters::default();
     let mut awaited = Vec::new();
     let mut rejected = None;
     for Enabled { idx, plugin, weight: _ } in profile.preparing() {
@@ -59,13 +58,12 @@ pub(super) fn prepare<'a>(cycle: Cycle<'a>, profile: &'a Profile) -> Prepared<'a
                 filters.add(profile, *idx, check);
                 let narrowed = filters.narrow(*idx, plugin.name(), names);
                 if narrowed.names.is_empty() {
-                    return Prepared::Rejected(reject_pod(cycle, narrowed.by, narrowed.rejection()));
+                    let (by, rejection) = (narrowed.by, narrowed.rejection());
+                    return filters.reject(by, rejection);
                 }
             }
             PreFilter::Reject(rejection) => match rejection.resolvable {
-                Resolvable::No => {
-                    return Prepared::Rejected(reject_pod(cycle, PluginSet::of(*idx), rejection));
-                }
+                Resolvable::No => return filters.reject(PluginSet::of(*idx), rejection),
                 Resolvable::ByPreemption => rejected = Some((*idx, rejection)),
             },
             PreFilter::AwaitDelays(nodes) => awaited.extend(nodes),
@@ -75,16 +73,11 @@ pub(super) fn prepare<'a>(cycle: Cycle<'a>, profile: &'a Profile) -> Prepared<'a
         _ if !awaited.is_empty() => Prepared::AwaitDelays(awaited),
         None => Prepared::Filters(filters.in_order(profile)),
         Some((idx, rejection)) => {
-            let mut plugins = filters.narrowed.map(|narrowed| narrowed.by).unwrap_or_default();
+            let mut plugins = filters.narrowed.as_ref().map(|narrowed| narrowed.by).unwrap_or_default();
             plugins.insert(idx);
-            Prepared::Rejected(reject_pod(cycle, plugins, rejection))
+            filters.in_order(profile).reject(plugins, rejection)
         }
     }
-}
-
-fn reject_pod(cycle: Cycle<'_>, plugins: PluginSet, rejection: Rejection) -> Box<FitError> {
-    let diagnosis = Diagnosis { pre_filter: Some(rejection), plugins, ..Diagnosis::default() };
-    Box::new(FitError { num_nodes: cycle.snapshot.nodes.len(), diagnosis })
 }
 
 // === impl Prepared ===
@@ -100,7 +93,7 @@ impl Prepared<'_> {
                 PointStatus::Success
             }
             Self::AwaitDelays(_) => PointStatus::Wait,
-            Self::Rejected(fit_error) => match &fit_error.diagnosis.pre_filter {
+            Self::Rejected(_, diagnosis) => match &diagnosis.pre_filter {
                 Some(Rejection { resolvable: Resolvable::ByPreemption, .. }) => PointStatus::Unschedulable,
                 Some(_) | None => PointStatus::UnschedulableAndUnresolvable,
             },
@@ -125,6 +118,12 @@ impl<'a> Filters<'a> {
         self
     }
 
+    /// PreFilter rejects the pod.
+    fn reject(self, plugins: PluginSet, rejection: Rejection) -> Prepared<'a> {
+        let diagnosis = Diagnosis { pre_filter: Some(rejection), plugins, ..Diagnosis::default() };
+        Prepared::Rejected(self, diagnosis)
+    }
+
     fn narrow(&mut self, idx: usize, plugin: &'static str, names: Vec<NodeName>) -> &Narrowed {
         let names = names.into_iter();
         let names = match self.narrowed.take() {
@@ -141,7 +140,8 @@ impl<'a> Filters<'a> {
     }
 
     /// Calls `look` on every node that PreFilter left in; how many there are.
-    fn for_each_node(&self, snapshot: &Snapshot, look: impl FnMut(NodeView<'_>)) -> usize {
+    fn for_each_node(&self, look: impl FnMut(NodeView<'_>)) -> usize {
+        let snapshot = self.cycle.snapshot;
         match &self.narrowed {
             None => {
                 snapshot.nodes.iter().for_each(look);
@@ -168,13 +168,31 @@ impl<'a> Filters<'a> {
         Placement { slot: node.slot, node: node.node.name.clone(), feasible, annotations, volumes }
     }
 
+    /// Which of the checks rejects the node first, if any does. Room is left for nominated pods that go first.
+    fn rejected_at(&self, node: NodeView<'_>) -> Option<usize> {
+        if !self.leaves_room_on(node) {
+            return self.checks.iter().position(|(_, check)| !check.admits(node));
+        }
+        let (plugin, _) = Trial::of(self, node).judge().err()?;
+        self.checks.iter().position(|(idx, _)| *idx == plugin)
+    }
+
+    /// The same, and by which plugin and why.
     fn judge(&self, node: NodeView<'_>) -> Result<(), (usize, Rejection)> {
+        if self.leaves_room_on(node) {
+            return Trial::of(self, node).judge();
+        }
         for (idx, check) in &self.checks {
             if let Verdict::Rejected(rejection) = check.filter(node) {
                 return Err((*idx, rejection));
             }
         }
         Ok(())
+    }
+
+    fn leaves_room_on(&self, node: NodeView<'_>) -> bool {
+        let Cycle { pod, snapshot } = self.cycle;
+        !snapshot.nominations.is_empty() && snapshot.nominations.ahead_of(pod, node.slot).next().is_some()
     }
 }
 
@@ -201,19 +219,19 @@ impl Narrowed {
     }
 }
 
-/// Filter, over every node.
-pub(super) fn find_feasible(snapshot: &Snapshot, filters: &Filters<'_>) -> Vec<NodeSlot> {
-    find_feasible_counted(snapshot, filters).0
+/// Filter, over every node. The node that the pod is nominated to is tried first, alone: it is likely the
+/// only one that fits (upstream: `evaluateNominatedNode`).
+pub(super) fn find_feasible(filters: &Filters<'_>) -> Vec<NodeSlot> {
+    find_feasible_counted(filters).0
 }
 
 /// The same, and tells how often each plugin was asked.
 pub(super) fn find_feasible_observed(
-    snapshot: &Snapshot,
     profile: &Profile,
     filters: &Filters<'_>,
     observer: &mut dyn Observer,
 ) -> Vec<NodeSlot> {
-    let (feasible, rejected) = find_feasible_counted(snapshot, filters);
+    let (feasible, rejected) = find_feasible_counted(filters);
     // Each node that came as far as a check was either rejected there or later, or is feasible.
     let mut asked = feasible.len() + rejected.iter().sum::<usize>();
     for ((plugin, _), rejected) in filters.checks.iter().zip(rejected) {
@@ -224,23 +242,25 @@ pub(super) fn find_feasible_observed(
 }
 
 /// The feasible nodes, and how many others each check rejected first.
-fn find_feasible_counted(snapshot: &Snapshot, filters: &Filters<'_>) -> (Vec<NodeSlot>, Vec<usize>) {
-    let mut feasible = Vec::new();
+fn find_feasible_counted(filters: &Filters<'_>) -> (Vec<NodeSlot>, Vec<usize>) {
+    let Cycle { pod, snapshot } = filters.cycle;
     let mut rejected = vec![0; filters.checks.len()];
-    filters.for_each_node(snapshot, |node| {
-        let at = filters.checks.iter().position(|(_, check)| !check.admits(node));
-        match at.and_then(|at| rejected.get_mut(at)) {
-            None => feasible.push(node.slot),
-            Some(rejected) => *rejected += 1,
-        }
+    let nominated = snapshot.nominations.of(&pod.uid).and_then(|slot| snapshot.nodes.get(slot));
+    if let Some(node) = nominated.filter(|node| filters.rejected_at(*node).is_none()) {
+        return (vec![node.slot], rejected);
+    }
+    let mut feasible = Vec::new();
+    filters.for_each_node(|node| match filters.rejected_at(node).and_then(|at| rejected.get_mut(at)) {
+        None => feasible.push(node.slot),
+        Some(rejected) => *rejected += 1,
     });
     (feasible, rejected)
 }
 
 /// Filter, over every node again, for a pod that fits nowhere: what each node was rejected for.
-pub(super) fn diagnose(snapshot: &Snapshot, filters: &Filters<'_>) -> Diagnosis {
+pub(super) fn diagnose(filters: &Filters<'_>) -> Diagnosis {
     let mut diagnosis = Diagnosis::default();
-    let looked_at = filters.for_each_node(snapshot, |node| {
+    let looked_at = filters.for_each_node(|node| {
         if let Err((idx, rejection)) = filters.judge(node) {
             diagnosis.plugins.insert(idx);
             diagnosis.note(node.slot, rejection);
@@ -248,7 +268,8 @@ pub(super) fn diagnose(snapshot: &Snapshot, filters: &Filters<'_>) -> Diagnosis 
     });
     if let Some(narrowed) = &filters.narrowed {
         diagnosis.plugins = diagnosis.plugins.union(narrowed.by);
-        diagnosis.left_out = Some((narrowed.left_out(), snapshot.nodes.len() - looked_at));
+        let left_out = filters.cycle.snapshot.nodes.len() - looked_at;
+        diagnosis.left_out = Some((narrowed.left_out(), left_out));
     }
     diagnosis
 }

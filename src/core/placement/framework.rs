@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{NodeSlot, NodeView, Snapshot, StorageEvent, VolumePlan};
+use super::{NodeSlot, NodeView, PostFilter, Snapshot, StorageEvent, Unschedulable, VolumePlan};
 use crate::model::{Labels, Name, Node, NodeName, Pod};
 
 /// The highest score of a plugin for a node before its weight is applied; the lowest is 0.
@@ -192,6 +192,11 @@ pub trait Plugin: Send + Sync {
     /// PreFilter, with the Filter it prepares.
     fn pre_filter<'a>(&'a self, _cycle: Cycle<'a>) -> PreFilter<'a> {
         PreFilter::Skip
+    }
+
+    /// PostFilter: what is done for a pod that fits nowhere.
+    fn post_filter(&self, _unschedulable: &Unschedulable<'_>) -> PostFilter {
+        PostFilter::Skip
     }
 
     /// PreScore, with the Score and NormalizeScore it prepares.

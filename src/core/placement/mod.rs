@@ -1,6 +1,7 @@
 //! Judging one pod against the nodes: the scheduling framework, its plugins, and [`place`].
 
 mod allocation;
+mod budgets;
 mod cycle;
 mod diagnosis;
 mod filters;
@@ -12,14 +13,18 @@ mod normalize;
 mod observer;
 pub mod plugins;
 mod point;
+mod post_filter;
 mod profile;
 mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;
+mod trial;
 mod volumes;
 mod workloads;
 
 pub use allocation::{ResourceSpec, ScoredResource};
+pub use budgets::Budgets;
+use cycle::spread;
 pub use cycle::{Decision, Placement, PluginScores, Scores, place, place_observed, scores};
 pub use diagnosis::{Diagnosis, FitError};
 pub use framework::{
@@ -30,7 +35,9 @@ pub use images::{ImageState, Images};
 pub use nominations::Nominations;
 pub use observer::{Observer, PointStatus, Unobserved};
 pub use point::Point;
+pub use post_filter::{Candidate, Nomination, PostFilter, Unschedulable};
 pub use profile::{Enabled, ListedPlugin, PluginList, PluginLists, PluginSet, Profile, ProfileError};
 pub use snapshot::{NodeSlot, NodeView, Nodes, Snapshot, Usage};
+pub use trial::Trial;
 pub use volumes::{Keyed, Put, StorageEvent, Table, VolumePlan, VolumeWrite, Volumes, check_bound};
 pub use workloads::{Workload, WorkloadRef, Workloads};

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::label_index::LabelIndex;
-use super::{ImageState, Images, Volumes, Workloads};
+use super::{Budgets, ImageState, Images, Nominations, Volumes, Workloads};
 use crate::delay::DelayTable;
 use crate::model::{HostPort, Image, Labels, Name, Node, NodeName, NonZeroRequest, Pod, Resources};
 
@@ -30,6 +30,8 @@ pub struct Usage {
     pub ports: Vec<HostPort>,
     /// Virtual machine interfaces in use.
     pub vmis: i64,
+    /// The lowest priority of the pods, so that it costs little to see that none can be taken away.
+    lowest_priority: Option<i32>,
 }
 
 /// A node and what its pods use.
@@ -73,6 +75,10 @@ pub struct Snapshot {
     pub delays: DelayTable,
     /// Claims, volumes and what else there is of storage.
     pub volumes: Volumes,
+    /// Which pods are to go where as soon as there is room.
+    pub nominations: Nominations,
+    /// The PodDisruptionBudgets.
+    pub budgets: Budgets,
 }
 
 // === impl NodeSlot ===
@@ -92,8 +98,14 @@ impl Usage {
         i64::try_from(self.pods.len()).unwrap_or(i64::MAX)
     }
 
+    /// Whether there is a pod of lower priority than this.
+    pub fn has_below(&self, priority: i32) -> bool {
+        self.lowest_priority.is_some_and(|lowest| lowest < priority)
+    }
+
     /// Counts `pod`.
     pub fn add(&mut self, pod: &Arc<Pod>) {
+        self.lowest_priority = Some(self.lowest_priority.map_or(pod.priority, |it| it.min(pod.priority)));
         self.requested.add(&pod.requests);
         self.non_zero.add(pod.non_zero);
         self.pods.push(Arc::clone(pod));
@@ -108,6 +120,9 @@ impl Usage {
         self.vmis -= i64::from(pod.vmis.taken());
         if let Some(idx) = self.pods.iter().position(|known| known.uid == pod.uid) {
             self.pods.swap_remove(idx);
+        }
+        if self.lowest_priority == Some(pod.priority) {
+            self.lowest_priority = self.pods.iter().map(|pod| pod.priority).min();
         }
         for port in &pod.ports {
             if let Some(idx) = self.ports.iter().position(|used| used == port) {

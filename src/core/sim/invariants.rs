@@ -10,8 +10,9 @@ use super::make::FOREIGN;
 use super::network::Request;
 use super::server::Server;
 use super::view::{Assumed, View};
-use crate::model::{NodeName, Pod, PodUid, Time};
-use crate::state::{Announcement, Binding, State};
+use crate::model::{Node, NodeName, Pod, PodUid, Time};
+use crate::placement::Snapshot;
+use crate::state::{Announcement, Binding, Preemption, State};
 
 /// What must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub(super) enum Invariant {
     Rest,
     /// No more bindings are on their way than allowed.
     InFlight,
+    /// Nobody is taken away but pods of lower priority that are on the node.
+    Victims,
     /// No pod waits for something to happen that could be placed.
     Liveness,
     /// In the end no binding is on its way.
@@ -126,6 +129,26 @@ pub(super) fn decided(view: &mut View, binding: &Binding, known: (u64, u64)) -> 
     violated(invariant, format!("{} decided for {}: {why}", pod.key, binding.node))
 }
 
+/// The scheduler wants pods taken away for another one.
+pub(super) fn may_preempt(view: &View, preemption: &Preemption) -> Checked {
+    let uid = &preemption.preemptor.uid;
+    let Some(preemptor) = view.pods.get(uid).filter(|pod| waits(pod) && pod.preempts) else {
+        let what = format!("{} ({uid}) preempts: {:?}", preemption.preemptor.key, view.pods.get(uid));
+        return violated(Invariant::PodWaits, what);
+    };
+    for victim in &preemption.victims {
+        let placed = view.placed().find(|(pod, _)| pod.uid == victim.pod.uid);
+        let right = placed.is_some_and(|(pod, node)| {
+            pod.priority < preemptor.priority && *node == preemption.node && !pod.terminating
+        });
+        if !right {
+            let what = format!("{} is to go for {} on {}", victim.pod.key, preemptor.key, preemption.node);
+            return violated(Invariant::Victims, format!("{what}: {placed:?}"));
+        }
+    }
+    Ok(())
+}
+
 /// The server wrote a binding. `assumed` is what the present scheduler knows of it, if it is its own.
 pub(super) fn written(server: &mut Server, request: &Request, assumed: Option<&Assumed>) -> Checked {
     let Some(pod) = server.pods.get(&request.pod.key) else { return Ok(()) };
@@ -164,6 +187,8 @@ pub(super) fn rests(state: &State, max_in_flight: usize, now: Time) -> Checked {
 pub(super) fn waits_for_good_reason(state: &State, view: &View) -> Checked {
     let waiting = state.queue().curable(|_, _| true);
     let waiting = waiting.iter().filter_map(|key| view.pods.values().find(|pod| pod.key == *key));
+    // One for which others are being taken away is not tried before they go.
+    let waiting = waiting.filter(|pod| !state.is_preempting(&pod.uid));
     let waiting: Vec<&Pod> = waiting.collect();
     // A pod that delays alone keep from a node must hear of them; others are not asked for theirs.
     let held_by_delays = |pod: &&&Pod| {
@@ -175,7 +200,7 @@ pub(super) fn waits_for_good_reason(state: &State, view: &View) -> Checked {
             return violated(Invariant::Liveness, what);
         }
     }
-    nowhere_to_go(view, waiting.into_iter())
+    nowhere_to_go(state, view, waiting.into_iter())
 }
 
 // --- in the end ---
@@ -185,19 +210,45 @@ pub(super) fn in_the_end(state: &State, truth: &View) -> Checked {
     if state.in_flight() > 0 {
         return violated(Invariant::Landed, format!("{} bindings are on their way", state.in_flight()));
     }
+    if state.preempting() > 0 {
+        return violated(Invariant::Landed, format!("{} preemptions are on their way", state.preempting()));
+    }
     knows_pods(state, truth)?;
     knows_nodes(state, truth)?;
-    nowhere_to_go(truth, truth.pods.values().filter(|pod| is_ours(pod) && waits(pod)))
+    nowhere_to_go(state, truth, truth.pods.values().filter(|pod| is_ours(pod) && waits(pod)))
 }
 
-fn nowhere_to_go<'a>(view: &View, mut waiting: impl Iterator<Item = &'a Pod>) -> Checked {
-    let fits = |pod: &Pod| view.nodes.values().find(|node| refusal(view, pod, node).is_none());
+fn nowhere_to_go<'a>(state: &State, view: &View, mut waiting: impl Iterator<Item = &'a Pod>) -> Checked {
+    let fits = |pod: &Pod| {
+        let beside = beside_nominated(state, view, pod);
+        let fits = |view: &View, node: &Node| refusal(view, pod, node).is_none();
+        view.nodes.values().find(|node| fits(view, node) && beside.as_ref().is_none_or(|it| fits(it, node)))
+    };
     match waiting.find_map(|pod| Some((pod, fits(pod)?))) {
         None => Ok(()),
         Some((pod, node)) => {
             violated(Invariant::Liveness, format!("{} waits, and fits {}", pod.key, node.name))
         }
     }
+}
+
+/// The view with all pods where they are nominated to that `pod` has to leave room for, if there are any.
+fn beside_nominated(state: &State, view: &View, pod: &Pod) -> Option<View> {
+    let Snapshot { nodes, nominations, .. } = state.snapshot();
+    let ahead = view.pods.values().filter_map(|other| {
+        let node = nodes.name(nominations.of(&other.uid)?)?;
+        (other.uid != pod.uid && other.priority >= pod.priority).then(|| (other.uid.clone(), node.clone()))
+    });
+    let ahead: Vec<(PodUid, NodeName)> = ahead.collect();
+    if ahead.is_empty() {
+        return None;
+    }
+    let mut beside = view.clone();
+    for (uid, node) in ahead {
+        let assumed = Assumed { node, pods_known: 0, nodes_known: 0, written: false, conflict: false };
+        beside.assumed.insert(uid, assumed);
+    }
+    Some(beside)
 }
 
 fn knows_pods(state: &State, truth: &View) -> Checked {

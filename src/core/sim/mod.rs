@@ -34,6 +34,7 @@ mod invariants;
 mod judge;
 mod make;
 mod network;
+mod preempt;
 mod rng;
 mod run;
 mod server;

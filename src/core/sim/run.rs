@@ -12,7 +12,7 @@ use super::stream::{Delivery, Kind, Streams};
 use super::trace::{Sight, Trace};
 use super::view::View;
 use crate::model::{NodeName, Time};
-use crate::state::{Defect, Event, PodRef, State};
+use crate::state::{Defect, Event, NominatedNode, PodRef, Preemption, State};
 
 /// After the last fault this long may pass until everything is settled: a request that was given up on
 /// may still be written after 25 s, and then bindings are tried again with up to 10 s between.
@@ -57,8 +57,19 @@ pub(super) enum Step {
     Bind(Request),
     /// A request for a pod reaches the server.
     Read(u32, PodRef),
-    /// The pod's condition is written.
-    Touch(PodRef),
+    /// The pod's status is written: its condition, and where it is nominated to.
+    WriteStatus(PodRef, NominatedNode),
+    /// Deletions of pods for another one reach the server, the first so many of them.
+    Preempt {
+        /// Which scheduler sent them.
+        incarnation: u32,
+        /// What it wants.
+        preemption: Preemption,
+        /// How many of the victims.
+        reach: usize,
+        /// Whether the scheduler doesn't hear of it.
+        is_lost: bool,
+    },
     /// The source of delays hears what is used.
     UseDelays(u32, Vec<NodeName>),
     /// The scheduler is told something.
@@ -81,6 +92,8 @@ pub(super) struct Run {
     pub(super) delays_at: Time,
     /// The same for what the source of delays is told.
     pub(super) uses_at: Time,
+    /// The same for the pods' status.
+    pub(super) status_at: Time,
     pub(super) state: Option<State>,
     pub(super) incarnation: u32,
     pub(super) view: View,
@@ -107,6 +120,7 @@ impl Run {
             streams: Streams::default(),
             delays_at: Time::ZERO,
             uses_at: Time::ZERO,
+            status_at: Time::ZERO,
             state: None,
             incarnation: 0,
             view: View::default(),
@@ -173,7 +187,10 @@ impl Run {
             Step::Work => self.work(),
             Step::Bind(request) => self.bind(&request)?,
             Step::Read(incarnation, pod) => self.read(incarnation, pod),
-            Step::Touch(pod) => self.world.server.touch_pod(&pod),
+            Step::WriteStatus(pod, nominated) => self.world.server.write_status(&pod, &nominated),
+            Step::Preempt { incarnation, preemption, reach, is_lost } => {
+                self.preempt(incarnation, preemption, reach, is_lost);
+            }
             Step::Start => self.start(),
             Step::Deliver(incarnation, delivery) if incarnation == present => self.deliver(&delivery),
             Step::Connect(incarnation, kind) if incarnation == present => self.connect(kind),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::model::{Labels, Node, NodeName, Pod, PodKey, PodUid, Version};
-use crate::state::{Change, PodRef};
+use crate::state::{Change, NominatedNode, PodRef};
 
 /// The server, which is the truth.
 #[derive(Debug, Default)]
@@ -82,11 +82,17 @@ impl Server {
         }
     }
 
-    /// Writes a pod's status, as a condition does: nothing that matters to scheduling changes.
-    pub(super) fn touch_pod(&mut self, pod: &PodRef) {
-        if let Some(known) = self.pods.get(&pod.key).filter(|known| known.uid == pod.uid).cloned() {
-            self.write_pod(known);
+    /// Writes a pod's status: a condition, which does not matter to scheduling, and where the pod is nominated
+    /// to. The scheduler binds no pod before its status is written, so what comes later is of the dead.
+    pub(super) fn write_status(&mut self, pod: &PodRef, nominated: &NominatedNode) {
+        let known = self.pods.get(&pod.key).filter(|known| known.uid == pod.uid && known.node.is_none());
+        let Some(mut known) = known.cloned() else { return };
+        match nominated {
+            NominatedNode::Unchanged => (),
+            NominatedNode::None => known.nominated_node = None,
+            NominatedNode::Is(node) => known.nominated_node = Some(node.clone()),
         }
+        self.write_pod(known);
     }
 
     /// Takes a pod away for good.
@@ -142,7 +148,7 @@ impl Server {
         let merged = pod.annotations.iter().map(|(name, value)| (name.clone(), value.clone()));
         let added = annotations.iter().map(|(name, value)| ((*name).into(), value.as_str().into()));
         let annotations = Labels::new(merged.chain(added));
-        self.write_pod(Pod { node: Some(node.clone()), annotations, ..pod.clone() });
+        self.write_pod(Pod { node: Some(node.clone()), nominated_node: None, annotations, ..pod.clone() });
         BindStatus::Created
     }
 

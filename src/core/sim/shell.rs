@@ -11,7 +11,7 @@ use super::view::View;
 use crate::model::NodeName;
 use crate::placement::Profile;
 use crate::placement::plugins::cloud_offload::{CloudOffload, CloudOffloadMode};
-use crate::state::{Action, BindOutcome, Binding, Config, Event, PodRef, ReadOutcome, State};
+use crate::state::{Action, BindOutcome, Binding, Config, Event, NominatedNode, PodRef, ReadOutcome, State};
 
 // === impl Run ===
 
@@ -67,11 +67,17 @@ impl Run {
         match action {
             Action::Bind(binding) => self.send_binding(&binding)?,
             Action::Read(pod) => self.send_reading(pod),
-            Action::Report(report) if report.condition_changed => {
-                self.plan_in(1, 100, Step::Touch(report.pod));
+            Action::Report(report) => {
+                if report.condition_changed || report.nominated_node != NominatedNode::Unchanged {
+                    self.write_status(report.pod, report.nominated_node);
+                }
             }
+            Action::Nominate(pod, node) => {
+                self.write_status(pod, node.map_or(NominatedNode::None, NominatedNode::Is));
+            }
+            Action::Preempt(preemption) => self.send_preemption(preemption)?,
             // No pod has claims here.
-            Action::Report(_) | Action::WriteVolumes(_) => (),
+            Action::AnnouncePreempted(_) | Action::WriteVolumes(_) => (),
             Action::Announce(announcement) => self.checks.announced(&announcement)?,
             Action::UseDelays(names) => {
                 if !self.view.uses(&names) {

@@ -95,9 +95,13 @@ impl Run {
                 self.trace.note(self.now, format_args!("told: {} {outcome:?}", pod.key));
             }
             Event::Delays(rows) => self.trace.note(self.now, format_args!("told: {rows:?}")),
+            Event::Preempted(preemption, outcome) => {
+                self.trace.note(self.now, format_args!("told: {} {outcome:?}", preemption.preemptor.key));
+            }
             Event::Pods(_)
             | Event::Nodes(_)
             | Event::Namespaces(_)
+            | Event::DisruptionBudgets(_)
             | Event::Storage(_)
             | Event::Volumes(..)
             | Event::Leads(_) => (),

@@ -35,6 +35,10 @@ pub(super) enum Sight {
     CrashAfterBinding,
     /// The scheduler gave up rows of delays.
     DelaysGivenUp,
+    /// Pods were taken away for another one.
+    Preemption,
+    /// The scheduler never heard what came of that.
+    PreemptionOfUnknownOutcome,
     /// A run ended with pods that fit nowhere.
     PodsLeftOver,
     /// A run ended with all pods placed.
@@ -61,7 +65,7 @@ struct Hasher<'a>(&'a mut u64);
 
 impl Sight {
     /// All of them.
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::MissedWrite,
         Self::Straggler,
         Self::ResumedWatch,
@@ -75,6 +79,8 @@ impl Sight {
         Self::CrashBeforeBinding,
         Self::CrashAfterBinding,
         Self::DelaysGivenUp,
+        Self::Preemption,
+        Self::PreemptionOfUnknownOutcome,
         Self::PodsLeftOver,
         Self::AllPodsPlaced,
     ];

@@ -66,7 +66,12 @@ impl View {
             Event::Pods(change) => self.told_of_pods(change),
             Event::Nodes(change) => self.told_of_nodes(change),
             // Nothing else is watched here.
-            Event::Namespaces(_) | Event::Storage(_) | Event::Volumes(..) | Event::Leads(_) => (),
+            Event::Namespaces(_)
+            | Event::DisruptionBudgets(_)
+            | Event::Storage(_)
+            | Event::Volumes(..)
+            | Event::Preempted(..)
+            | Event::Leads(_) => (),
             Event::Delays(rows) => rows.iter().for_each(|row| self.told_of_delays(row)),
             Event::Bind(pod, outcome) => self.told_of_binding(pod, outcome),
             Event::Read(pod, outcome) => self.told_of_reading(pod, outcome),

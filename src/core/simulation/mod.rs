@@ -21,7 +21,10 @@ use crate::delay::file::DelayFiles;
 use crate::delay::{DECISION_ANNOTATION, DelayConstraints};
 use crate::model::{Delay, Name, Node, NodeName, Phase, Pod, PodKey, Time};
 use crate::placement::Profile;
-use crate::state::{Action, BindOutcome, Binding, Change, Config, Event, PodRef, ReadOutcome, Report, State};
+use crate::state::{
+    Action, BindOutcome, Binding, Change, Config, Event, PodRef, PreemptOutcome, Preemption, ReadOutcome,
+    Report, State, Victim,
+};
 use clustered::ClusteredDelay;
 
 /// What is simulated.
@@ -222,9 +225,28 @@ impl<'a> Run<'a> {
                 let rows = nodes.iter().map(|node| self.scenario.delays.row(node)).collect();
                 self.state.apply(Event::Delays(rows), Time::ZERO);
             }
+            Action::Preempt(preemption) => self.take_away(preemption),
             // No pod has claims that are known, so there are no volumes.
-            Action::Announce(_) | Action::WriteVolumes(_) => (),
+            Action::Announce(_)
+            | Action::AnnouncePreempted(_)
+            | Action::Nominate(..)
+            | Action::WriteVolumes(_) => (),
         }
+    }
+
+    /// Pods go for one of higher priority, at once and for good.
+    fn take_away(&mut self, preemption: Preemption) {
+        let mut deleted = Vec::new();
+        for Victim { pod, .. } in &preemption.victims {
+            let Some(gone) = self.find(pod) else { continue };
+            self.pods.remove(&pod.key);
+            let message = format!("preempted by {} on {}", preemption.preemptor.key, preemption.node);
+            self.messages.insert(pod.key.clone(), message);
+            self.state.apply(Event::Pods(Change::Gone(Box::new(gone))), Time::ZERO);
+            deleted.push(pod.clone());
+        }
+        let outcome = PreemptOutcome { deleted, failed: false };
+        self.state.apply(Event::Preempted(preemption, outcome), Time::ZERO);
     }
 
     /// The pod as the API server has it now.
@@ -252,7 +274,10 @@ impl<'a> Run<'a> {
                 node: node.clone(),
                 delays,
             };
-            match (&pod.node, self.bindings.get(&pod.key)) {
+            // A pod that was taken away is nowhere any more.
+            let is_there = self.pods.contains_key(&pod.key);
+            let (before, binding) = (pod.node.as_ref(), self.bindings.get(&pod.key));
+            match (before.filter(|_| is_there), binding.filter(|_| is_there)) {
                 (Some(node), _) => outcome.placed.push(placed(node, None, Vec::new())),
                 (None, Some(binding)) => {
                     outcome.placed.push(placed(&binding.node, Some(profile), met_bounds(binding)));

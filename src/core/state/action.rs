@@ -1,10 +1,11 @@
 //! What goes out.
 
 use super::PodRef;
-use crate::model::{Name, NodeName, Time};
+use crate::model::{Name, NodeName, Pod, Time};
 use crate::placement::VolumeWrite;
 
-/// Something to do outside. `Bind`, `WriteVolumes` and `Read` are answered by one event each, whatever happens.
+/// Something to do outside. `Bind`, `WriteVolumes`, `Read` and `Preempt` are answered by one event each, whatever
+/// happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Bind a pod; answered by [`super::Event::Bind`].
@@ -17,6 +18,13 @@ pub enum Action {
     Report(Report),
     /// Tell that a pod was bound.
     Announce(Announcement),
+    /// Take pods away for another one; answered by [`super::Event::Preempted`].
+    Preempt(Preemption),
+    /// Tell that a pod was taken away.
+    AnnouncePreempted(Preempted),
+    /// Write which node the pod is nominated to (`status.nominatedNodeName`), after all that was to be
+    /// written of its status before.
+    Nominate(PodRef, Option<NodeName>),
     /// These are the nodes whose delays are in use from now on, all of them. The source sends the rows of
     /// those that are new, at once and even if it knows nothing of them, and every row that changes. New is
     /// what the action before did not have, so the source must see each of them: one that a row is missing
@@ -64,6 +72,59 @@ pub struct Report {
     pub first: bool,
     /// When the attempt began that this is the end of.
     pub tried: Time,
+    /// What is to be written of the pod's nomination together with the condition.
+    pub nominated_node: NominatedNode,
+}
+
+/// What is to be written of a pod's `status.nominatedNodeName`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NominatedNode {
+    /// Nothing: it is as it is.
+    #[default]
+    Unchanged,
+    /// That there is none.
+    None,
+    /// This one.
+    Is(NodeName),
+}
+
+/// Pods to take away for another one. All but the last of them go first, at once, and then the last one
+/// (upstream: `prepareCandidateAsync`). Each is given the condition `DisruptionTarget` and then deleted, with
+/// the time it takes to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preemption {
+    /// The pod they have to go for.
+    pub preemptor: PodRef,
+    /// Which profile decided that.
+    pub scheduler_name: Name,
+    /// The node.
+    pub node: NodeName,
+    /// The pods; never empty.
+    pub victims: Vec<Victim>,
+}
+
+/// A pod to take away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Victim {
+    /// The pod. Its UID goes into the requests, so that a new pod of the same name is left alone.
+    pub pod: PodRef,
+    /// Its generation, for the condition's `observedGeneration`.
+    pub generation: i64,
+    /// Whether it has the condition already.
+    pub has_condition: bool,
+}
+
+/// A pod was taken away for another one: an event `Preempted`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preempted {
+    /// The pod.
+    pub victim: PodRef,
+    /// The pod it had to go for.
+    pub preemptor: PodRef,
+    /// Which profile decided that.
+    pub scheduler_name: Name,
+    /// The node it was on.
+    pub node: NodeName,
 }
 
 /// The reason of a `PodScheduled=False` condition (upstream: `core/v1.PodReason…`).
@@ -101,5 +162,14 @@ impl ReportReason {
             Self::Unschedulable => "Unschedulable",
             Self::SchedulerError => "SchedulerError",
         }
+    }
+}
+
+// === impl Victim ===
+
+impl Victim {
+    /// This pod.
+    pub fn of(pod: &Pod) -> Self {
+        Self { pod: PodRef::of(pod), generation: pod.generation, has_condition: pod.preempted }
     }
 }

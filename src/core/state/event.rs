@@ -1,8 +1,8 @@
 //! What comes in.
 
-use super::StorageChange;
+use super::{Preemption, StorageChange};
 use crate::delay::DelayRow;
-use crate::model::{Namespace, Node, Pod, PodKey, PodUid, Version};
+use crate::model::{DisruptionBudget, Namespace, Node, Pod, PodKey, PodUid, Version};
 
 /// Something that happened outside.
 #[derive(Clone, Debug)]
@@ -23,6 +23,10 @@ pub enum Event {
     Bind(PodRef, BindOutcome),
     /// A pod was read again.
     Read(PodRef, ReadOutcome),
+    /// Pods were taken away, as far as that went.
+    Preempted(Preemption, PreemptOutcome),
+    /// The watch of PodDisruptionBudgets said something.
+    DisruptionBudgets(Change<DisruptionBudget>),
     /// Whether this replica is the one that binds. One that isn't takes everything else in, so that it can
     /// go on at once. Until it is told, it is.
     Leads(bool),
@@ -70,6 +74,15 @@ pub struct VolumesOutcome {
     pub written: Vec<Version>,
     /// Why the next one was not done, or may not have been; none if all were.
     pub failed: Option<String>,
+}
+
+/// How a preemption ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreemptOutcome {
+    /// The victims that the server has begun to delete. Those that were gone already are not among them.
+    pub deleted: Vec<PodRef>,
+    /// Whether there are victims that were not deleted, or of which nobody knows.
+    pub failed: bool,
 }
 
 /// How reading a pod ended.

@@ -11,6 +11,8 @@ mod defect;
 mod event;
 mod flight;
 mod objects;
+mod preempt;
+mod preemptions;
 mod queue;
 mod storage;
 #[cfg(test)]
@@ -23,22 +25,26 @@ mod watched;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-pub use action::{Action, Announcement, Binding, Report, ReportReason, WriteVolumes};
+pub use action::{
+    Action, Announcement, Binding, NominatedNode, Preempted, Preemption, Report, ReportReason, Victim,
+    WriteVolumes,
+};
 pub use cache::{Cache, Placed};
 pub use config::{Backoff, Config};
 pub(crate) use defect::Defect;
-pub use event::{BindOutcome, Change, Event, PodRef, ReadOutcome, VolumesOutcome};
+pub use event::{BindOutcome, Change, Event, PodRef, PreemptOutcome, ReadOutcome, VolumesOutcome};
 pub use queue::{Incoming, Queue, QueueLen, Queued};
 pub use storage::StorageChange;
 pub use watched::{Watched, WatchedSet};
 
 use crate::delay::{AnchorNodes, DelayConstraints, DelayRow, resolve};
-use crate::model::{Name, NodeName, Pod, Time};
+use crate::model::{Name, NodeName, Pod, PodKey, PodUid, Time};
 use crate::placement::{
-    ClusterEvent, Decision, FitError, NodeSlot, Observer, Placement, PluginSet, Profile, Snapshot,
-    Unobserved, place_observed,
+    ClusterEvent, Decision, NodeSlot, Observer, Placement, PluginSet, Profile, Snapshot, Unobserved,
+    place_observed,
 };
 use flight::{Awaits, Flight, Flights};
+use preemptions::Preemptions;
 use tombstone::Tombstones;
 
 /// How often waiting pods are looked over for those that waited too long (upstream: 30 s).
@@ -54,6 +60,7 @@ pub struct State {
     flights: Flights,
     actions: VecDeque<Action>,
     tombstones: Tombstones,
+    preemptions: Preemptions,
     /// The kinds of which everything there is was told once.
     listed: WatchedSet,
     leads: bool,
@@ -79,6 +86,7 @@ impl State {
             flights: Flights::default(),
             actions: VecDeque::new(),
             tombstones: Tombstones::default(),
+            preemptions: Preemptions::default(),
             listed: WatchedSet::default(),
             leads: true,
             next_flush: Time::ZERO,
@@ -94,11 +102,13 @@ impl State {
             Event::Pods(change) => self.apply_pods(change, now),
             Event::Nodes(change) => self.apply_nodes(change, now),
             Event::Namespaces(change) => self.apply_namespaces(change, now),
+            Event::DisruptionBudgets(change) => self.apply_budgets(change),
             Event::Storage(change) => self.apply_storage(change, now),
             Event::Delays(rows) => self.apply_delays(&rows, now),
             Event::Bind(pod, outcome) => self.apply_bind(&pod, outcome, now),
             Event::Volumes(pod, outcome) => self.apply_volumes(&pod, outcome, now),
             Event::Read(pod, outcome) => self.apply_read(&pod, outcome, now),
+            Event::Preempted(preemption, outcome) => self.apply_preempted(&preemption, outcome, now),
             Event::Leads(leads) => self.leads = leads,
         }
     }
@@ -158,6 +168,16 @@ impl State {
         self.flights.len()
     }
 
+    /// For how many pods others are being taken away.
+    pub fn preempting(&self) -> usize {
+        self.preemptions.len()
+    }
+
+    /// Whether others are being taken away for the pod. It is not tried again before they go.
+    pub fn is_preempting(&self, pod: &PodUid) -> bool {
+        self.preemptions.is_running(pod)
+    }
+
     /// The profile that judges the pods of this scheduler name.
     pub fn profile(&self, scheduler_name: &str) -> Option<&Profile> {
         self.config.profiles.get(*self.profile_by_name.get(scheduler_name)?)
@@ -182,7 +202,7 @@ impl State {
         if self.next_flush <= now {
             self.next_flush = now + FLUSH_INTERVAL;
             for key in self.queue.unschedulable_for(self.config.max_unschedulable, now) {
-                self.queue.requeue(&key, queue::TIMEOUT, self.config.backoff, now);
+                self.requeue(&key, queue::TIMEOUT, now);
             }
             self.tombstones.sweep(now);
         }
@@ -212,11 +232,12 @@ impl State {
             }
             Decision::Reject(fit_error) => {
                 queued.attempts += 1;
-                self.park(queued, &fit_error, now);
+                self.park(queued, *fit_error, now);
             }
             Decision::Fail(message) => {
                 queued.attempts += 1;
                 queued.error_count += 1;
+                self.denominate(&pod, None, now);
                 self.report(&mut queued, ReportReason::SchedulerError, message);
                 self.queue.add_after_error(queued, self.config.backoff, now);
             }
@@ -226,6 +247,7 @@ impl State {
     fn assume_and_bind(&mut self, queued: Queued, placement: Placement, now: Time) {
         let pod = queued.pod.clone();
         let Placement { slot, node, annotations, feasible: _, volumes } = placement;
+        self.denominate(&pod, Some(slot), now);
         if !self.has(Defect::NoAssumedPods) {
             self.cache.put(&mut self.snapshot, Placed { pod: pod.clone(), slot, confirmed: false });
         }
@@ -240,14 +262,9 @@ impl State {
         self.wake(&ClusterEvent::PodPlaced(&pod), now);
     }
 
-    fn park(&mut self, mut queued: Queued, fit_error: &FitError, now: Time) {
-        queued.unschedulable_count += 1;
-        queued.error_count = 0;
-        self.report(&mut queued, ReportReason::Unschedulable, fit_error.to_string());
-        self.queue.add_unschedulable(queued, fit_error.diagnosis.plugins, now);
-    }
-
     fn report(&mut self, queued: &mut Queued, reason: ReportReason, message: String) {
+        let nominated_node = self.nomination_to_write(queued);
+        queued.nomination_told |= nominated_node != NominatedNode::Unchanged;
         let pod = &queued.pod;
         self.actions.push_back(Action::Report(Report {
             pod: PodRef::of(pod),
@@ -258,13 +275,22 @@ impl State {
             first: queued.reported.is_none(),
             tried: queued.tried,
             message: message.clone(),
+            nominated_node,
         }));
         queued.reported = Some(message);
     }
 
     /// Tries again the pods that `event` may have cured.
     fn wake(&mut self, event: &ClusterEvent<'_>, now: Time) {
+        self.wake_up_to(event, i32::MAX, now);
+    }
+
+    /// The same, of those of at most this priority.
+    fn wake_up_to(&mut self, event: &ClusterEvent<'_>, priority: i32, now: Time) {
         let cured = |pod: &Pod, rejected_by: PluginSet| {
+            if pod.priority > priority {
+                return false;
+            }
             let Some(profile) = self.profile(&pod.scheduler_name) else { return false };
             // A pod that no plugin rejected waits for a node to be there at all.
             (rejected_by.is_empty() && matches!(event, ClusterEvent::NodeAdded(_)))
@@ -274,7 +300,15 @@ impl State {
                     .any(|enabled| rejected_by.contains(enabled.idx) && enabled.plugin.cured_by(pod, event))
         };
         for key in self.queue.curable(cured) {
-            self.queue.requeue(&key, event.label(), self.config.backoff, now);
+            self.requeue(&key, event.label(), now);
+        }
+    }
+
+    /// Tries a waiting pod again, after its backoff if that still lasts, and once its victims go.
+    fn requeue(&mut self, key: &PodKey, cause: &'static str, now: Time) {
+        let held = self.queue.get(key).is_some_and(|queued| self.preemptions.hold(&queued.pod.uid));
+        if !held {
+            self.queue.requeue(key, cause, self.config.backoff, now);
         }
     }
 

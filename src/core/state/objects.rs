@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Change, State, Watched};
-use crate::model::{Name, Namespace, Time};
+use crate::model::{DisruptionBudget, Name, Namespace, Time};
 use crate::placement::ClusterEvent;
 
 // === impl State ===
@@ -25,6 +25,22 @@ impl State {
             }
             Change::Put(namespace) => self.put_namespace(*namespace, now),
             Change::Gone(namespace) => self.namespace_gone(&namespace.name, now),
+        }
+    }
+
+    /// A budget cures no rejection: it only has a say in which pods are taken away.
+    pub(super) fn apply_budgets(&mut self, change: Change<DisruptionBudget>) {
+        let budgets = &mut self.snapshot.budgets;
+        match change {
+            Change::Reset(listed) => {
+                budgets.clear();
+                for budget in listed {
+                    budgets.put(budget);
+                }
+                self.listed.insert(Watched::DisruptionBudgets);
+            }
+            Change::Put(budget) => budgets.put(*budget),
+            Change::Gone(budget) => budgets.remove(&budget.namespace, &budget.name),
         }
     }
 

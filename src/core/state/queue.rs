@@ -43,6 +43,8 @@ const POP_FROM_BACKOFF: &str = "PopFromBackoffQ";
 pub(super) const POD_ADD: &str = "UnschedulablePodAdd";
 pub(super) const POD_UPDATE: &str = "UnschedulablePodUpdate";
 pub(super) const TIMEOUT: &str = "UnschedulableTimeout";
+/// A pod that took up room, or was to, is gone.
+pub(super) const POD_DELETE: &str = "AssignedPodDelete";
 
 /// A pod in the queue, with its history.
 #[derive(Clone, Debug)]
@@ -63,6 +65,8 @@ pub struct Queued {
     pub error_count: u32,
     /// What was last reported of it.
     pub reported: Option<String>,
+    /// Whether something was written of its nomination that the watch may not have told of yet.
+    pub nomination_told: bool,
     /// Since when it waits and its place among those that came with it, from when it was last active.
     turn: (Time, u64),
 }
@@ -121,6 +125,7 @@ impl Queued {
             unschedulable_count: 0,
             error_count: 0,
             reported: None,
+            nomination_told: false,
             turn: (now, 0),
         }
     }
@@ -194,6 +199,13 @@ impl Queue {
             order.priority = entry.queued.pod.priority;
         }
         self.put(entry);
+    }
+
+    /// Notes whether something was written of the pod's nomination that the watch may not have told of yet.
+    pub fn set_nomination_told(&mut self, key: &PodKey, told: bool) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.queued.nomination_told = told;
+        }
     }
 
     /// Takes a pod out.

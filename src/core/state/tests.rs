@@ -1,5 +1,7 @@
 //! Scenarios: events in, actions out, under a clock that the test sets.
 
+mod preemption;
+
 use std::time::Duration;
 
 use super::*;
@@ -20,6 +22,26 @@ pub(super) fn node(name: &str) -> Node {
 pub(super) fn pod(name: &str, gib: i64) -> Pod {
     let requests = Resources { memory: Bytes(gib << 30), ..Resources::default() };
     Pod { requests, ..Pod::pending("default", name) }
+}
+
+/// `<pod>: <message>`, and where it is nominated to if that is to be written. That preemption helps nowhere is
+/// left out.
+fn describe(report: &Report) -> String {
+    const NOT_HELPFUL: &str =
+        " preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.";
+    let Report { pod, message, nominated_node, .. } = report;
+    let message = message.strip_suffix(NOT_HELPFUL).unwrap_or(message);
+    match nominated_node {
+        NominatedNode::Unchanged => format!("{}: {message}", pod.key.name),
+        NominatedNode::None => format!("{}: {message} -> none", pod.key.name),
+        NominatedNode::Is(node) => format!("{}: {message} -> {node}", pod.key.name),
+    }
+}
+
+/// What is said of a pod that finds no memory on either node, and of nobody there who could go.
+fn full(pod: &str) -> String {
+    let said = "preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.";
+    format!("{pod}: 0/2 nodes are available: 2 Insufficient memory. {said}")
 }
 
 pub(super) fn bound(pod: &Pod, node: &str) -> Pod {
@@ -72,7 +94,18 @@ impl Bench {
                     format!("write {} volumes of {}", it.writes.len(), it.pod.key.name)
                 }
                 Action::Read(pod) => format!("read {}", pod.key.name),
-                Action::Report(report) => format!("{}: {}", report.pod.key.name, report.message),
+                Action::Report(report) => describe(&report),
+                Action::Preempt(it) => {
+                    let victims = it.victims.iter().map(|victim| format!(" {}", victim.pod.key.name));
+                    format!(
+                        "take{} from {} for {}",
+                        victims.collect::<String>(),
+                        it.node,
+                        it.preemptor.key.name
+                    )
+                }
+                Action::AnnouncePreempted(it) => format!("announce {} gone", it.victim.key.name),
+                Action::Nominate(pod, node) => format!("nominate {} to {node:?}", pod.key.name),
                 Action::Announce(it) => format!("announce {} on {}", it.pod.key.name, it.node),
                 Action::UseDelays(nodes) => format!("use delays of {nodes:?}"),
             });
@@ -108,6 +141,7 @@ fn nothing_is_decided_before_all_watches_have_delivered() {
         Event::Storage(StorageChange::CsiDrivers(Change::Reset(Vec::new()))),
         Event::Storage(StorageChange::Capacities(Change::Reset(Vec::new()))),
         Event::Storage(StorageChange::Attachments(Change::Reset(Vec::new()))),
+        Event::DisruptionBudgets(Change::Reset(Vec::new())),
     ];
     assert_eq!(lists.len(), Watched::ALL.len());
     let mut state = State::new(Config::new(vec![Profile::known("edge-scheduler").unwrap()]));
@@ -126,7 +160,7 @@ fn an_assumed_pod_takes_up_room_at_once() {
     let second = bench.bind_somewhere(&pod("two", 3));
     assert_ne!(first, second);
     bench.put(&pod("three", 3));
-    bench.expect(&["three: 0/2 nodes are available: 2 Insufficient memory."]);
+    bench.expect(&[&full("three")]);
 }
 
 #[test]
@@ -348,7 +382,8 @@ fn a_cycle_tells_who_watches_what_it_does() {
             "PreFilter asked 1",
             "PreFilter Success",
             "Filter asked 2",
-            "Filter Success"
+            "Filter Success",
+            "PostFilter Unschedulable",
         ]
     );
 }

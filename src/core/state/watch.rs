@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Change, Defect, Placed, Queued, State, Watched, queue};
 use crate::model::{Node, NodeName, Pod, PodKey, PodUid, Time, Version};
-use crate::placement::ClusterEvent;
+use crate::placement::{ClusterEvent, PluginSet};
 
 // === impl State ===
 
@@ -130,6 +130,8 @@ impl State {
         let Some(node) = &pod.node else { return };
         let slot = self.snapshot.nodes.slot_of(node);
         let pod = Arc::new(pod);
+        self.preemptions.end(&pod.uid);
+        self.denominate(&pod, Some(slot), now);
         let old = self.cache.put(&mut self.snapshot, Placed { pod: pod.clone(), slot, confirmed: true });
         match old {
             None => self.wake(&ClusterEvent::PodPlaced(&pod), now),
@@ -147,6 +149,9 @@ impl State {
                 }
             }
         }
+        if pod.terminating {
+            self.pod_goes(&pod.uid, now);
+        }
     }
 
     /// The pod waits for us, if it isn't bound by a binding that the watch has not told of yet.
@@ -162,10 +167,13 @@ impl State {
             return;
         }
         let Some(queued) = self.queue.get(&pod.key) else {
+            self.told_nomination(None, &pod, now);
             self.enqueue(Queued::new(pod, now), queue::POD_ADD, now);
             return;
         };
-        if is_equivalent(&queued.pod, &pod) {
+        let old = Arc::clone(&queued.pod);
+        self.told_nomination(Some(&old), &pod, now);
+        if is_equivalent(&old, &pod) {
             self.queue.update(pod);
         } else if let Some(mut queued) = self.queue.remove(&pod.key) {
             queued.pod = pod;
@@ -173,13 +181,15 @@ impl State {
         }
     }
 
-    /// Puts a pod where it can be tried, or where its gates hold it.
+    /// Puts a pod where it can be tried, or where its gates hold it, or its victims.
     pub(super) fn enqueue(&mut self, queued: Queued, cause: &'static str, now: Time) {
         let gated = self
             .profile(&queued.pod.scheduler_name)
             .is_some_and(|profile| profile.gate(&queued.pod).is_some());
         if gated {
             self.queue.add_gated(queued, cause, now);
+        } else if self.preemptions.hold(&queued.pod.uid) {
+            self.queue.add_unschedulable(queued, PluginSet::default(), now);
         } else {
             self.queue.add_active(queued, cause, now);
         }
@@ -206,9 +216,12 @@ impl State {
         }
         self.queue.remove(&pod.key);
         self.drop_resting_flight(&pod.uid);
+        self.preemptions.end(&pod.uid);
+        self.denominate(pod, None, now);
         if let Some(freed) = self.cache.remove(&mut self.snapshot, &pod.key) {
             self.wake(&ClusterEvent::PodFreed(&freed.pod), now);
         }
+        self.pod_goes(&pod.uid, now);
     }
 }
 

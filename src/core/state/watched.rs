@@ -10,6 +10,8 @@ pub enum Watched {
     Nodes,
     /// Namespaces.
     Namespaces,
+    /// PodDisruptionBudgets.
+    DisruptionBudgets,
     /// PersistentVolumeClaims.
     Claims,
     /// PersistentVolumes.
@@ -38,6 +40,7 @@ impl Watched {
         Self::Pods,
         Self::Nodes,
         Self::Namespaces,
+        Self::DisruptionBudgets,
         Self::Claims,
         Self::PersistentVolumes,
         Self::StorageClasses,

@@ -9,6 +9,7 @@
 
 mod affinity;
 mod amount;
+mod budget;
 mod claim;
 mod condition;
 mod decode;
@@ -32,6 +33,7 @@ mod unsupported;
 mod volume;
 
 pub use affinity::NodeAffinityObject;
+pub use budget::DisruptionBudgetObject;
 pub use claim::ClaimObject;
 pub use error::{Problem, WireError};
 pub use intern::Interner;

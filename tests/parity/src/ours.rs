@@ -97,6 +97,9 @@ fn decide(state: &mut State, pod: &PodKey) -> Option<Outcome> {
             | Action::Read(_)
             | Action::Report(_)
             | Action::Announce(_)
+            | Action::Preempt(_)
+            | Action::AnnouncePreempted(_)
+            | Action::Nominate(..)
             | Action::UseDelays(_) => (),
         }
     }

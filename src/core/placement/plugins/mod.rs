@@ -2,6 +2,7 @@
 
 pub mod cloud_offload;
 pub mod default_binder;
+pub mod default_preemption;
 pub mod image_locality;
 pub mod network_delay;
 pub mod node_affinity;
@@ -21,7 +22,9 @@ pub mod volume_restrictions;
 pub mod volume_zone;
 
 use super::Plugin;
-use super::Point::{self, Bind, Filter, PreBind, PreEnqueue, PreFilter, PreScore, QueueSort, Reserve, Score};
+use super::Point::{
+    self, Bind, Filter, PostFilter, PreBind, PreEnqueue, PreFilter, PreScore, QueueSort, Reserve, Score,
+};
 
 /// A plugin that profiles can name.
 pub struct Registration {
@@ -123,6 +126,12 @@ pub const REGISTRY: &[Registration] = &[
         weight: 0,
         points: &[PreFilter, Filter],
         build: || Box::new(volume_zone::VolumeZone),
+    },
+    Registration {
+        name: "DefaultPreemption",
+        weight: 0,
+        points: &[PreEnqueue, PostFilter],
+        build: || Box::<default_preemption::DefaultPreemption>::default(),
     },
     Registration {
         name: "NodeResourcesBalancedAllocation",
