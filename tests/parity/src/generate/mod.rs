@@ -5,6 +5,7 @@
 mod affinity;
 mod nodes;
 mod pods;
+mod volumes;
 
 use crate::{ClusterState, Rng};
 
@@ -22,13 +23,17 @@ const IMAGES: [&str; 5] = [
 /// Resources of devices, of which pods request whole numbers.
 const DEVICES: [&str; 3] = ["example.com/gpu", "example.com/nic", "other.example.com/fpga"];
 
+/// How many of a hundred states have storage.
+const STORAGE: usize = 35;
+
 /// The state of this seed: the same one on every machine.
 pub fn state(seed: u64) -> ClusterState {
     let mut rng = Rng::new(seed);
     let nodes = nodes::nodes(&mut rng);
     let names: Vec<&str> = nodes.iter().map(crate::Node::name).collect();
     let (placed, pod) = (pods::placed(&mut rng, &names), pods::judged(&mut rng, &names));
-    ClusterState { nodes, storage: Vec::new(), placed, pod }
+    let state = ClusterState { nodes, storage: Vec::new(), placed, pod };
+    if rng.percent(STORAGE) { volumes::with_storage(&mut rng, state) } else { state }
 }
 
 #[cfg(test)]
