@@ -8,6 +8,8 @@ mod binding;
 #[cfg(test)]
 mod coexistence;
 #[cfg(test)]
+mod configuration;
+#[cfg(test)]
 mod delay;
 #[cfg(test)]
 mod files;
@@ -17,5 +19,7 @@ mod leadership;
 mod serving;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod vmi;
 #[cfg(test)]
 mod volumes;

@@ -1,5 +1,7 @@
 //! Arguments of DefaultPreemption.
 
+use edge_core::placement::Plugin;
+use edge_core::placement::plugins::default_preemption::DefaultPreemption;
 use serde::{Deserialize, Serialize};
 
 use super::Args;
@@ -39,5 +41,12 @@ impl Args for DefaultPreemptionArgs {
             errors.invalid(percentage_path, percentage, both("minCandidateNodesAbsolute"));
             errors.invalid(absolute_path, absolute, both("minCandidateNodesPercentage"));
         }
+    }
+
+    fn plugin(&self) -> Option<Box<dyn Plugin>> {
+        Some(Box::new(DefaultPreemption {
+            min_candidates_percentage: u32::try_from(self.min_candidate_nodes_percentage).ok()?,
+            min_candidates_absolute: u32::try_from(self.min_candidate_nodes_absolute).ok()?,
+        }))
     }
 }

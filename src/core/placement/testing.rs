@@ -202,6 +202,12 @@ impl TestNode {
 
 // === impl TestPod ===
 
+impl From<Pod> for TestPod {
+    fn from(pod: Pod) -> Self {
+        Self(pod)
+    }
+}
+
 impl Deref for TestPod {
     type Target = Pod;
 

@@ -3,6 +3,7 @@
 pub mod cloud_offload;
 pub mod default_binder;
 pub mod default_preemption;
+pub mod dynamic_resources;
 pub mod image_locality;
 pub mod network_delay;
 pub mod node_affinity;
@@ -126,6 +127,12 @@ pub const REGISTRY: &[Registration] = &[
         weight: 0,
         points: &[PreFilter, Filter],
         build: || Box::new(volume_zone::VolumeZone),
+    },
+    Registration {
+        name: "DynamicResources",
+        weight: 2,
+        points: &[PreEnqueue, PreFilter, Filter, PostFilter, Score, Reserve, PreBind],
+        build: || Box::new(dynamic_resources::DynamicResources),
     },
     Registration {
         name: "DefaultPreemption",
