@@ -36,6 +36,7 @@ pub(super) struct KubeSchedulerProfile {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) percentage_of_nodes_to_score: Option<i32>,
     pub(super) plugins: Plugins,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) plugin_config: Vec<PluginConfig>,
 }
 

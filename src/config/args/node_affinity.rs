@@ -19,7 +19,7 @@ pub(super) struct NodeAffinityArgs {
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
-const OPERATORS: [&str; 6] = ["DoesNotExist", "Exists", "Gt", "In", "Lt", "NotIn"];
+const OPERATORS: [&str; 6] = ["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"];
 const UNREADABLE: &str = "can't be parsed: In and NotIn need values, Exists and DoesNotExist take none, \
                           Gt and Lt one integer, and values have to be those of labels";
 

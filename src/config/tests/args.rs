@@ -124,7 +124,7 @@ fn affinity_that_is_added_has_to_be_readable() {
         "NodeAffinity",
         &required("{key: a, operator: Near}"),
         &format!(
-            "{path}.matchExpressions[0].operator: Unsupported value: \"Near\": supported values: \"DoesNotExist\", \"Exists\", \"Gt\", \"In\", \"Lt\", \"NotIn\""
+            "{path}.matchExpressions[0].operator: Unsupported value: \"Near\": supported values: \"In\", \"NotIn\", \"Exists\", \"DoesNotExist\", \"Gt\", \"Lt\""
         ),
     );
     let said = read(&format!(
