@@ -7,14 +7,8 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 /// Plugins that kube-scheduler has none of, or that this version lacks.
-const NOT_COMPARED: [&str; 5] = [
-    "NetworkDelay",
-    "CloudOffload",
-    "VMICapacity",
-    "PodTopologySpread",
-    "InterPodAffinity",
-    "DefaultPreemption",
-];
+const NOT_COMPARED: [&str; 5] =
+    ["NetworkDelay", "CloudOffload", "VMICapacity", "PodTopologySpread", "InterPodAffinity"];
 
 const OURS: &str = env!("CARGO_BIN_EXE_edge-scheduler");
 static KUBE_SCHEDULER: LazyLock<PathBuf> = LazyLock::new(|| {
