@@ -61,7 +61,8 @@ fn of_97_pods_96_find_a_vmi_and_one_waits_for_the_next() {
     assert_eq!(
         message,
         "0/5 nodes are available: 2 node(s) didn't have the labels required by VMICapacity, \
-         3 node(s) exceed max VMI count."
+         3 node(s) exceed max VMI count. preemption: 0/5 nodes are available: \
+         2 Preemption is not helpful for scheduling, 3 No preemption victims found for incoming pod."
     );
     let other = if name == "p0" { "p1" } else { "p0" };
     let node = bed.node_of(other);
