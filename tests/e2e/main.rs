@@ -70,6 +70,7 @@ fn node(number: u32, zone: &str) -> FakeNode {
     FakeNode::new(format!("node-{number}"))
         .cpu("4")
         .memory("8Gi")
+        .resource("ephemeral-storage", "20Gi")
         .internal_ip(&format!("192.0.2.{number}"))
         .label("topology.kubernetes.io/zone", zone)
 }

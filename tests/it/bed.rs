@@ -98,6 +98,13 @@ impl Bed {
         std::fs::rename(new, path).unwrap();
     }
 
+    /// Writes a file for a scheduler.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.delays.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
     /// Starts the one scheduler there is.
     pub(crate) fn start_scheduler(&mut self) {
         self.scheduler = Some(self.replica("scheduler", &["--leader-elect=false"]));

@@ -2,6 +2,8 @@
 
 // Clippy lets tests unwrap where it is told that they are tests, helpers too.
 #[cfg(test)]
+mod alone;
+#[cfg(test)]
 mod bed;
 #[cfg(test)]
 mod binding;
@@ -9,6 +11,8 @@ mod binding;
 mod coexistence;
 #[cfg(test)]
 mod configuration;
+#[cfg(test)]
+mod contrail;
 #[cfg(test)]
 mod delay;
 #[cfg(test)]
