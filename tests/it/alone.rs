@@ -34,9 +34,9 @@ fn whatever_is_stopped_and_started_again_all_pods_are_bound_in_the_end() {
     for component in [Component::ApiServer, Component::Etcd, Component::ControllerManager] {
         more(&mut || bed.cp.restart(component).unwrap());
     }
-    for idx in 0..replicas.len() {
+    for (idx, replica) in replicas.iter_mut().enumerate() {
         // The one that leads hands over, and the other must not be disturbed by its return.
-        more(&mut || replicas[idx] = restart(&bed, &mut replicas[idx], &format!("again-{idx}")));
+        more(&mut || *replica = restart(&bed, replica, &format!("again-{idx}")));
     }
 }
 
