@@ -14,6 +14,7 @@ pub mod cluster;
 pub mod config;
 pub mod delays;
 pub mod lease;
+pub mod metrics;
 pub mod run;
 pub mod serving;
 pub mod setup;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use edge_scheduler::args::{self, Cli, LogArgs, LogFormat, VersionForm};
 use edge_scheduler::config::Configuration;
+use edge_scheduler::metrics::{ClientMetrics, Metrics};
 use edge_scheduler::run::Serving;
 use edge_scheduler::serving::Pages;
 use edge_scheduler::{cluster, run, setup};
@@ -37,9 +38,10 @@ async fn schedule(cli: Cli, flags: BTreeMap<String, String>) -> anyhow::Result<(
     if let Some(path) = &cli.misc.write_config_to {
         return Ok(setup::write(&config, path)?);
     }
-    let serving = serve(&config, &cli, flags).await?;
-    let clients = setup::connect(&config, &cli).await?;
-    let options = setup::options(&config, cli, serving)?;
+    let metrics = Metrics::new(cli.metrics.disabled_metrics.clone())?;
+    let serving = serve(&config, &cli, flags, &metrics.client).await?;
+    let clients = setup::connect(&config, &cli, &metrics.client).await?;
+    let options = setup::options(&config, cli, serving, metrics)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let shutdown = async {
@@ -56,11 +58,13 @@ async fn serve(
     config: &Configuration,
     cli: &Cli,
     flags: BTreeMap<String, String>,
+    metrics: &ClientMetrics,
 ) -> anyhow::Result<Option<Serving>> {
     let (authentication, authorization) = (cli.authentication.clone(), cli.authorization.clone());
     let Some(settings) = cli.serving.clone().settings().map_err(anyhow::Error::msg)? else { return Ok(None) };
-    let authenticates = cluster::delegate(authentication.authentication_kubeconfig.as_deref()).await?;
-    let authorizes = cluster::delegate(authorization.authorization_kubeconfig.as_deref()).await?;
+    let authenticates =
+        cluster::delegate(authentication.authentication_kubeconfig.as_deref(), metrics).await?;
+    let authorizes = cluster::delegate(authorization.authorization_kubeconfig.as_deref(), metrics).await?;
     let guard = authentication.settings(authorization);
     let pages = Pages { configuration: config.to_json(), flags, started: Timestamp::now() };
     Ok(Some(Serving { settings, guard, authentication: authenticates, authorization: authorizes, pages }))

@@ -1,12 +1,12 @@
-//! The loop: events to the core, actions to the cluster.
+//! Everything together: what is set up at start, and the order of the end.
 
-use std::convert::Infallible;
+mod scheduler;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge_core::model::NodeName;
 use edge_core::placement::Profile;
-use edge_core::state::{Action, Backoff, Config, Event, State};
+use edge_core::state::{Backoff, Config, Event, State};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -16,15 +16,16 @@ use crate::clock::Clock;
 use crate::cluster::{self, Actor, Clients};
 use crate::delays::{Link, Source};
 use crate::lease::{self, Leadership, Tenure};
+use crate::metrics::{CycleTimer, Metrics, Query};
 use crate::serving::guard::{Guard, GuardSettings, TrustError};
 use crate::serving::{Health, Listener, Pages, ServeError, ServingSettings, Site};
+use scheduler::Scheduler;
 
 /// How many events may wait for the core before the watches are held back.
 const EVENT_CAPACITY: usize = 1024;
-/// How many events or actions are worked on before other tasks get their turn.
-const TURN: usize = 64;
-/// How long the end waits for bindings that are on their way, and then for events of the API.
-const LAST_BINDINGS: Duration = Duration::from_secs(2);
+/// How many who look may wait.
+const QUERY_CAPACITY: usize = 8;
+/// How long the end waits for events of the API.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How often a standby that doesn't watch yet looks whether it leads.
 const LOOK_FOR_LEAD: Duration = Duration::from_millis(100);
@@ -47,6 +48,8 @@ pub struct Options {
     pub leader_election: Option<lease::Settings>,
     /// What is served; none if nothing is.
     pub serving: Option<Serving>,
+    /// What is measured.
+    pub metrics: Metrics,
 }
 
 /// What is served, and to whom.
@@ -100,10 +103,12 @@ pub async fn run(
     let (in_use, in_use_rx) = watch::channel(Vec::new());
     let lease = options.leader_election.as_ref().map(|settings| settings.name.clone());
     let mut leadership = stand(&clients.lease, options.leader_election, clock, &events)?;
-    let health = Health::new(leadership.tenure.clone(), lease, clock);
+    let health = Health::new(leadership.tenure.clone(), lease.clone(), clock);
+    let (looks, queries) = mpsc::channel(QUERY_CAPACITY);
+    let metrics = options.metrics;
     let mut vital = JoinSet::new();
     if let Some(serving) = options.serving {
-        serve(serving, health.clone(), &mut vital).await?;
+        serve(serving, health.clone(), metrics.clone(), looks, &mut vital).await?;
     }
     for watch in cluster::watch::all(&clients.api, &events) {
         let tenure = options.watch_when_leading.then(|| leadership.tenure.clone());
@@ -129,8 +134,19 @@ pub async fn run(
         max_unschedulable: options.max_unschedulable,
         ..Config::new(options.profiles)
     };
-    let state = State::new(config);
-    let mut scheduler = Scheduler { state, clock, incoming, actor, in_use, health };
+    let mut scheduler = Scheduler {
+        state: State::new(config),
+        clock,
+        incoming,
+        queries,
+        actor,
+        in_use,
+        health,
+        tenure: leadership.tenure.clone(),
+        lease,
+        timer: CycleTimer::new(metrics.scheduler.clone()),
+        metrics: metrics.scheduler,
+    };
     if !leadership.tenure.is_leader() {
         scheduler.apply(Event::Leads(false));
     }
@@ -161,11 +177,17 @@ fn stand(
 }
 
 /// Begins to serve.
-async fn serve(serving: Serving, health: Health, vital: &mut JoinSet<&'static str>) -> Result<(), RunError> {
+async fn serve(
+    serving: Serving,
+    health: Health,
+    metrics: Metrics,
+    looks: mpsc::Sender<Query>,
+    vital: &mut JoinSet<&'static str>,
+) -> Result<(), RunError> {
     let Serving { settings, guard, authentication, authorization, pages } = serving;
     let listener = Listener::bind(&settings)?;
     let (guard, follow) = Guard::new(guard, authentication, authorization).await?;
-    let site = Arc::new(Site { guard, health, pages });
+    let site = Arc::new(Site { guard, health, pages, metrics, looks });
     vital.spawn(async {
         follow.await;
         "the watch over authorities"
@@ -178,84 +200,5 @@ async fn serve(serving: Serving, health: Health, vital: &mut JoinSet<&'static st
 async fn until_leading(tenure: &Tenure) {
     while !tenure.is_leader() {
         sleep(LOOK_FOR_LEAD).await;
-    }
-}
-
-struct Scheduler {
-    state: State,
-    clock: Clock,
-    incoming: mpsc::Receiver<Event>,
-    actor: Actor,
-    in_use: watch::Sender<Vec<NodeName>>,
-    health: Health,
-}
-
-// === impl Scheduler ===
-
-impl Scheduler {
-    fn apply(&mut self, event: Event) {
-        self.state.apply(event, self.clock.now());
-        self.health.set_synced(self.state.is_synced());
-    }
-
-    async fn work(&mut self) -> Infallible {
-        loop {
-            if self.turn() {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            tokio::select! {
-                Some(event) = self.incoming.recv() => self.apply(event),
-                () = sleep(self.clock.until(self.state.wake_at())) => (),
-            }
-        }
-    }
-
-    /// Begins nothing any more and sees to the end what is on its way.
-    async fn resign(&mut self) {
-        self.health.set_ending();
-        self.apply(Event::Leads(false));
-        let drained = async {
-            loop {
-                while self.turn() {}
-                tokio::select! {
-                    Some(event) = self.incoming.recv() => self.apply(event),
-                    one_ended = self.actor.one_ended() => if !one_ended { break },
-                }
-            }
-        };
-        if timeout(LAST_BINDINGS, drained).await.is_err() {
-            info!("some bindings are still on their way; they are given up");
-        }
-        while self.turn() {}
-    }
-
-    /// Works for a while; whether there may be more to do at once.
-    fn turn(&mut self) -> bool {
-        for _ in 0..TURN {
-            let Ok(event) = self.incoming.try_recv() else { break };
-            self.apply(event);
-        }
-        for _ in 0..TURN {
-            let Some(action) = self.state.next(self.clock.now()) else { return !self.incoming.is_empty() };
-            self.execute(action);
-        }
-        true
-    }
-
-    fn execute(&mut self, action: Action) {
-        match action {
-            Action::UseDelays(nodes) => _ = self.in_use.send_replace(nodes),
-            Action::Bind(_)
-            | Action::WriteVolumes(_)
-            | Action::Read(_)
-            | Action::Report(_)
-            | Action::Announce(_)
-            | Action::Preempt(_)
-            | Action::AnnouncePreempted(_)
-            | Action::Nominate(..) => {
-                self.actor.execute(action);
-            }
-        }
     }
 }

@@ -10,6 +10,7 @@ use crate::args::Cli;
 use crate::cluster::{self, Clients, ConnectError};
 use crate::config::{ConfigError, Configuration};
 use crate::delays::Source;
+use crate::metrics::{ClientMetrics, Metrics};
 use crate::run::{Options, Serving};
 
 /// How long a binding may wait for its turn under the limit of requests.
@@ -79,14 +80,23 @@ pub fn write(config: &Configuration, path: &Path) -> Result<(), SetupError> {
 }
 
 /// Connects to the API server as the configuration has it.
-pub async fn connect(config: &Configuration, cli: &Cli) -> Result<Clients, ConnectError> {
+pub async fn connect(
+    config: &Configuration,
+    cli: &Cli,
+    metrics: &ClientMetrics,
+) -> Result<Clients, ConnectError> {
     let client = &config.client_connection;
     let kubeconfig = Some(Path::new(&client.kubeconfig)).filter(|path| !path.as_os_str().is_empty());
-    cluster::connect(kubeconfig, cli.misc.master.as_deref(), (client.qps, client.burst)).await
+    cluster::connect(kubeconfig, cli.misc.master.as_deref(), (client.qps, client.burst), metrics).await
 }
 
 /// What is to be run. Of two sources of delays that of the flags counts.
-pub fn options(config: &Configuration, cli: Cli, serving: Option<Serving>) -> Result<Options, ConfigError> {
+pub fn options(
+    config: &Configuration,
+    cli: Cli,
+    serving: Option<Serving>,
+    metrics: Metrics,
+) -> Result<Options, ConfigError> {
     let delays = match cli.delays.source() {
         Source::None => config.delays().unwrap_or(Source::None),
         source @ Source::File(_) => source,
@@ -100,6 +110,7 @@ pub fn options(config: &Configuration, cli: Cli, serving: Option<Serving>) -> Re
         leader_election: config.leader_election.settings(),
         watch_when_leading: config.delay_cache_until_active,
         serving,
+        metrics,
     })
 }
 

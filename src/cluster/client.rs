@@ -7,6 +7,7 @@ use kube::client::ClientBuilder;
 use kube::config::{Config, InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use super::limit::Limit;
+use crate::metrics::ClientMetrics;
 
 /// How long setting up a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,16 +58,19 @@ impl From<kube::Client> for Clients {
 
 /// Clients for the API server that the settings name; without settings that of the service account, or of
 /// the user's kubeconfig. At most `qps` requests a second are sent by each, and `burst` at once. Nothing is
-/// sent yet.
+/// sent yet. What is sent is counted by `metrics`.
 pub async fn connect(
     kubeconfig: Option<&Path>,
     master: Option<&str>,
     (qps, burst): (f32, i32),
+    metrics: &ClientMetrics,
 ) -> Result<Clients, ConnectError> {
     let config = config(kubeconfig, master).await?;
     let client = || {
+        let timer = metrics.layer(&host(&config));
         let builder = ClientBuilder::try_from(config.clone()).map_err(ConnectError::Client)?;
-        Ok(builder.with_layer(&Limit::new(qps, burst)).build())
+        // Waiting for a turn is no part of a request.
+        Ok(builder.with_layer(&timer).with_layer(&Limit::new(qps, burst)).build())
     };
     Ok(Clients { api: client()?, events: client()?, lease: client()? })
 }
@@ -88,7 +92,10 @@ async fn config(kubeconfig: Option<&Path>, master: Option<&str>) -> Result<Confi
 
 /// A client for questions about those who ask us: that of a kubeconfig, else of the service account; none
 /// outside of a pod (upstream: `DelegatingAuthenticationOptions.getClient`).
-pub async fn delegate(kubeconfig: Option<&Path>) -> Result<Option<kube::Client>, ConnectError> {
+pub async fn delegate(
+    kubeconfig: Option<&Path>,
+    metrics: &ClientMetrics,
+) -> Result<Option<kube::Client>, ConnectError> {
     let config = match kubeconfig {
         Some(path) => from_file(path).await?,
         None => match Config::incluster() {
@@ -96,7 +103,14 @@ pub async fn delegate(kubeconfig: Option<&Path>) -> Result<Option<kube::Client>,
             Err(_) => return Ok(None),
         },
     };
-    kube::Client::try_from(config).map(Some).map_err(ConnectError::Client)
+    let timer = metrics.layer(&host(&config));
+    let builder = ClientBuilder::try_from(config).map_err(ConnectError::Client)?;
+    Ok(Some(builder.with_layer(&timer).build()))
+}
+
+/// The server's name and port, for the metrics.
+fn host(config: &Config) -> String {
+    config.cluster_url.authority().map(ToString::to_string).unwrap_or_default()
 }
 
 async fn from_file(path: &Path) -> Result<Config, ConnectError> {
@@ -114,9 +128,11 @@ fn read_address<T: std::str::FromStr>(address: &str) -> Result<T, ConnectError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Metrics;
 
     async fn check(kubeconfig: Option<&str>, master: Option<&str>, expected: Result<(), &str>) {
-        let connected = connect(kubeconfig.map(Path::new), master, (50.0, 100)).await;
+        let metrics = Metrics::new([]).unwrap().client;
+        let connected = connect(kubeconfig.map(Path::new), master, (50.0, 100), &metrics).await;
         match (connected, expected) {
             (Ok(_), Ok(())) => (),
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),

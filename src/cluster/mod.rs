@@ -19,6 +19,7 @@ mod object;
 mod preempt;
 pub mod review;
 mod series;
+pub mod shortfall;
 mod storage;
 #[cfg(test)]
 mod tests;

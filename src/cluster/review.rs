@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use super::answer::{Failure, within};
+use super::shortfall;
 
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -103,7 +104,12 @@ pub async fn authentication_config(client: &kube::Client) -> Result<BTreeMap<Str
     match within(TIMEOUT, client.request::<ConfigMap>(request)).await {
         Ok(config) => Ok(config.data),
         Err(Failure::Gone) => Ok(BTreeMap::new()),
-        Err(failure) => Err(LookupError(failure.to_string())),
+        Err(failure) => {
+            if matches!(failure, Failure::Refused(_)) {
+                shortfall::note_forbidden("configmap extension-apiserver-authentication", true);
+            }
+            Err(LookupError(failure.to_string()))
+        }
     }
 }
 
@@ -124,8 +130,9 @@ fn read_status<T: Default + for<'de> Deserialize<'de>>(mut review: Value) -> Res
 }
 
 /// Tells once that a permission is missing, which nobody who asks us could know.
-fn tell(failure: &Failure, told: &AtomicBool, resource: &str) -> String {
+fn tell(failure: &Failure, told: &AtomicBool, resource: &'static str) -> String {
     if matches!(failure, Failure::Refused(_)) && !told.swap(true, Ordering::Relaxed) {
+        shortfall::note_forbidden(resource, true);
         warn!(
             error = %failure,
             "{resource} can't be made, so nobody but the privileged sees /metrics; bind the cluster role system:auth-delegator"

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use super::object::{DisruptionBudgets, Kind, Namespaces, Nodes, Pods, Received, Undecodable};
+use super::shortfall;
 use super::storage::{Attachments, Capacities, Claims, Classes, CsiDrivers, CsiNodes, Volumes};
 
 /// How many objects a page of a list has, where the server can't stream it: it bounds how much undecoded
@@ -179,6 +180,7 @@ impl<K: Kind> Reader<K> {
             watcher::Event::InitDone => {
                 info!(kind = K::NAME, count = self.listed.len(), "listed");
                 (self.told, self.forbidden) = (true, false);
+                shortfall::note_forbidden(K::NAME, false);
                 Some(Change::Reset(std::mem::take(&mut self.listed)))
             }
             watcher::Event::Apply(object) => self.decode(object).map(|object| Change::Put(Box::new(object))),
@@ -201,6 +203,7 @@ impl<K: Kind> Reader<K> {
             warn!(kind = K::NAME, %without, %error, "may not be watched; doing without");
         }
         self.forbidden = true;
+        shortfall::note_forbidden(K::NAME, true);
         let first = !std::mem::replace(&mut self.told, true);
         first.then(|| Change::Reset(Vec::new()))
     }
@@ -219,6 +222,7 @@ impl<K: Kind> Reader<K> {
 
     fn skip(&mut self, Undecodable { identity, error }: &Undecodable) {
         self.skipped_in_all += 1;
+        shortfall::note_undecodable(K::NAME);
         if self.skipped.insert(identity.to_string()) {
             warn!(kind = K::NAME, object = %identity, %error, skipped = self.skipped_in_all, "can't be read; skipped");
         }

@@ -1,5 +1,6 @@
 //! What the scheduler shows of itself, and to whom; asked by kubectl.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -8,7 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::bed::{Bed, DEADLINE, Replica};
+use crate::bed::{Bed, DEADLINE, PodSpec, Replica};
 
 /// A scheduler that serves, on a port that nobody else is given.
 struct Served {
@@ -165,7 +166,7 @@ fn the_pages_are_those_of_upstream() {
     let flags = served.ok(&admin, "/flagz");
     assert!(flags.starts_with("\nedge-scheduler flagz\nWarning: This endpoint is not meant"), "{flags}");
     assert!(flags.contains("\nbind-address=127.0.0.1\n"), "{flags}");
-    assert!(flags.contains("\nleader-elect=true\n"), "{flags}");
+    assert!(flags.contains("\npermit-port-sharing=true\n"), "{flags}");
     let status = served.ok(&admin, "/statusz");
     assert!(status.contains("\nUp: 0 hr 00 min "), "{status}");
     assert!(
@@ -175,6 +176,81 @@ fn the_pages_are_those_of_upstream() {
     let config: Value = serde_json::from_str(&served.ok(&admin, "/configz")).unwrap();
     assert!(config["componentconfig"].is_object(), "{config}");
     assert!(served.refusal(&admin, "/nowhere").contains("NotFound"));
+}
+
+#[test]
+fn a_scrape_by_a_service_account_has_upstreams_metrics_and_passes_promlint() {
+    let served = Served::start(&[], |_| ());
+    let token = served.service_account("prometheus");
+    served.allow("prometheus", &["/metrics", "/metrics/resources"]);
+    let prometheus = Who::Token(&token);
+    assert!(served.refusal(&Who::Anonymous, "/metrics").contains("Forbidden"));
+    served.bed.create(&PodSpec::new("web"));
+    served.bed.node_of("web");
+    served.bed.create(&PodSpec { memory: "64Gi", ..PodSpec::new("large") });
+    served.bed.message_of("large", |message| message.contains("memory"));
+    let text = served.ok(&prometheus, "/metrics");
+    for line in [
+        r#"scheduler_schedule_attempts_total{profile="edge-scheduler",result="scheduled"} 1"#,
+        r#"scheduler_schedule_attempts_total{profile="edge-scheduler",result="unschedulable"} 1"#,
+        r#"scheduler_pending_pods{queue="unschedulable"} 1"#,
+        r#"scheduler_unschedulable_pods{plugin="NodeResourcesFit",profile="edge-scheduler"} 1"#,
+        r#"scheduler_queue_incoming_pods_total{event="UnschedulablePodAdd",queue="active"} 2"#,
+        r#"leader_election_master_status{name="edge-scheduler"} 1"#,
+        "scheduler_pod_scheduling_attempts_count 1",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+    }
+    assert!(text.contains(r#"rest_client_requests_total{code="201",host="127.0.0.1:"#), "{text}");
+    let resources = served.ok(&prometheus, "/metrics/resources");
+    let expected = r#"kube_pod_resource_request{namespace="default",pod="web",node="edge-1",scheduler="edge-scheduler",priority="0",resource="cpu",unit="cores"} 0.1"#;
+    assert!(resources.lines().any(|line| line == expected), "{resources}");
+    lint(&text);
+    lint(&resources);
+}
+
+/// The rules of `promtool check metrics` (`client_golang/prometheus/testutil/promlint`).
+fn lint(text: &str) {
+    let mut kinds: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut helped: BTreeSet<&str> = BTreeSet::new();
+    let mut series: BTreeSet<&str> = BTreeSet::new();
+    for line in text.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, words) = help.split_once(' ').unwrap();
+            assert!(!words.trim().is_empty() && helped.insert(name), "{line}");
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = kind.split_once(' ').unwrap();
+            assert!(kinds.insert(name, kind).is_none(), "{line}");
+        } else {
+            let (name_and_labels, value) = line.rsplit_once(' ').unwrap();
+            assert!(series.insert(name_and_labels) && value.parse::<f64>().is_ok(), "{line}");
+            let name = name_and_labels.split('{').next().unwrap();
+            let family = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
+            let family = family.filter(|family| kinds.get(family) == Some(&"histogram")).unwrap_or(name);
+            assert!(kinds.contains_key(family) && helped.contains(family), "{line}");
+        }
+    }
+    for (name, kind) in kinds {
+        let words: Vec<&str> = name.split('_').collect();
+        assert_eq!(
+            name.ends_with("_total"),
+            kind == "counter",
+            "{name}: counters end in _total, and nothing else"
+        );
+        let reserved = ["count", "sum", "bucket"];
+        assert!(!reserved.contains(words.last().unwrap()), "{name}: the ending is for histograms");
+        for wrong in ["gauge", "counter", "histogram", "summary"] {
+            assert!(!words.contains(&wrong), "{name}: the type is no part of the name");
+        }
+        for wrong in ["ms", "milliseconds", "minutes", "hours", "kilobytes", "megabytes", "bits", "percent"] {
+            assert!(!words.contains(&wrong), "{name}: {wrong} is no base unit");
+        }
+        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "{name}");
+    }
+    let labels = series.iter().filter_map(|it| it.split_once('{')).flat_map(|(_, rest)| rest.split("\","));
+    for label in labels.filter_map(|label| label.split_once('=')).map(|(label, _)| label) {
+        assert!(!label.chars().any(|c| c.is_ascii_uppercase()), "{label}: labels are in snake case");
+    }
 }
 
 /// An authority, and what it vouches for.

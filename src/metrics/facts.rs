@@ -1,0 +1,75 @@
+//! What is read from the core when somebody looks.
+
+use edge_core::placement::Profile;
+use edge_core::state::{Incoming, QueueLen, State};
+use tokio::sync::oneshot;
+
+use super::PodAmounts;
+
+/// Somebody looks.
+#[derive(Debug)]
+pub enum Query {
+    /// At the metrics.
+    Facts(oneshot::Sender<Box<Facts>>),
+    /// At what each pod asks for; nothing is said by one who doesn't lead.
+    Resources(oneshot::Sender<Option<Vec<PodAmounts>>>),
+}
+
+/// What the core counts.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// How many pods wait where.
+    pub pending: QueueLen,
+    /// How many pods came into each queue, and by what.
+    pub incoming: Incoming,
+    /// How many waiting pods each plugin rejected: plugin, profile, pods.
+    pub unschedulable: Vec<(&'static str, String, usize)>,
+    /// Nodes, pods on nodes, and of those the ones that the server has not confirmed yet.
+    pub cached: [(&'static str, usize); 3],
+    /// Bindings on their way.
+    pub bindings: usize,
+    /// Rows of delays in use.
+    pub delay_rows: usize,
+    /// The name of the Lease, if there is an election, and whether this replica holds it.
+    pub lease: Option<(String, bool)>,
+}
+
+// === impl Facts ===
+
+impl Facts {
+    /// Reads them.
+    pub fn of(state: &State) -> Self {
+        let (pods, assumed) = state
+            .cache()
+            .iter()
+            .fold((0, 0), |(pods, assumed), placed| (pods + 1, assumed + usize::from(!placed.confirmed)));
+        Self {
+            pending: state.queue().len(),
+            incoming: state.queue().incoming().clone(),
+            unschedulable: unschedulable(state),
+            cached: [("nodes", state.snapshot().nodes.len()), ("pods", pods), ("assumed_pods", assumed)],
+            bindings: state.in_flight(),
+            delay_rows: state.snapshot().delays.slots().count(),
+            lease: None,
+        }
+    }
+}
+
+fn unschedulable(state: &State) -> Vec<(&'static str, String, usize)> {
+    let mut found: Vec<(&'static str, String, usize)> = Vec::new();
+    for (pod, rejected_by) in state.queue().unschedulable() {
+        let Some(profile) = state.profile(&pod.scheduler_name) else { continue };
+        let Profile { scheduler_name, .. } = profile;
+        for enabled in profile.plugins().iter().filter(|enabled| rejected_by.contains(enabled.idx)) {
+            let name = enabled.plugin.name();
+            let known = found
+                .iter_mut()
+                .find(|(plugin, profile, _)| *plugin == name && profile.as_str() == &**scheduler_name);
+            match known {
+                Some((_, _, count)) => *count += 1,
+                None => found.push((name, scheduler_name.to_string(), 1)),
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,262 @@
+//! The scheduler's metrics (upstream: `pkg/scheduler/metrics/metrics.go`).
+
+use edge_core::model::Time;
+use edge_core::placement::{Point, PointStatus};
+use edge_core::state::{Announcement, Preemption, Report, ReportReason};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
+
+use super::family::Stability::{Alpha, Beta, Stable};
+use super::family::{Families, buckets};
+use super::{Facts, MetricsError};
+use crate::cluster::shortfall;
+
+/// From so many attempts on they are not told apart.
+const MANY_ATTEMPTS: u32 = 15;
+
+/// The scheduler's metrics.
+#[derive(Clone)]
+pub struct SchedulerMetrics {
+    attempts: IntCounterVec,
+    attempt_duration: HistogramVec,
+    algorithm_duration: Histogram,
+    point_duration: HistogramVec,
+    evaluations: IntCounterVec,
+    pod_attempts: Histogram,
+    sli_duration: HistogramVec,
+    preemption_victims: Histogram,
+    preemption_attempts: IntCounter,
+    pending: IntGaugeVec,
+    incoming: IntCounterVec,
+    unschedulable: IntGaugeVec,
+    running: IntGaugeVec,
+    cached: IntGaugeVec,
+    leads: IntGaugeVec,
+    delay_rows: IntGaugeVec,
+    undecodable: IntCounterVec,
+    forbidden: IntGaugeVec,
+}
+
+// === impl SchedulerMetrics ===
+
+impl SchedulerMetrics {
+    #[expect(clippy::too_many_lines, reason = "a list")]
+    pub(super) fn new(families: &Families) -> Result<Self, MetricsError> {
+        // Nobody waits on permit yet, so no value of it is shown, as upstream.
+        families.histograms(
+            "scheduler_permit_wait_duration_seconds",
+            Beta,
+            "Duration of waiting on permit.",
+            &["result"],
+            buckets(0.001, 2.0, 15)?,
+        )?;
+        Ok(Self {
+            attempts: families.counters(
+                "scheduler_schedule_attempts_total",
+                Stable,
+                "Number of attempts to schedule pods, by the result. 'unschedulable' means a pod could not be \
+                 scheduled, while 'error' means an internal scheduler problem.",
+                &["result", "profile"],
+            )?,
+            attempt_duration: families.histograms(
+                "scheduler_scheduling_attempt_duration_seconds",
+                Stable,
+                "Scheduling attempt latency in seconds (scheduling algorithm + binding)",
+                &["result", "profile"],
+                buckets(0.001, 2.0, 15)?,
+            )?,
+            algorithm_duration: families.histogram(
+                "scheduler_scheduling_algorithm_duration_seconds",
+                Alpha,
+                "Scheduling algorithm latency in seconds",
+                buckets(0.001, 2.0, 15)?,
+            )?,
+            point_duration: families.histograms(
+                "scheduler_framework_extension_point_duration_seconds",
+                Stable,
+                "Latency for running all plugins of a specific extension point.",
+                &["extension_point", "status", "profile"],
+                buckets(0.0001, 2.0, 12)?,
+            )?,
+            evaluations: families.counters(
+                "scheduler_plugin_evaluation_total",
+                Beta,
+                "Number of attempts to schedule pods by each plugin and the extension point (available only in \
+                 PreFilter, Filter, PreScore, and Score).",
+                &["plugin", "extension_point", "profile"],
+            )?,
+            pod_attempts: families.histogram(
+                "scheduler_pod_scheduling_attempts",
+                Stable,
+                "Number of attempts to successfully schedule a pod.",
+                buckets(1.0, 2.0, 5)?,
+            )?,
+            sli_duration: families.histograms(
+                "scheduler_pod_scheduling_sli_duration_seconds",
+                Beta,
+                "E2e latency for a pod being scheduled, from the time the pod enters the scheduling queue and \
+                 might involve multiple scheduling attempts.",
+                &["attempts"],
+                buckets(0.01, 2.0, 20)?,
+            )?,
+            preemption_victims: families.histogram(
+                "scheduler_preemption_victims",
+                Stable,
+                "Number of selected preemption victims",
+                buckets(1.0, 2.0, 7)?,
+            )?,
+            preemption_attempts: families.counter(
+                "scheduler_preemption_attempts_total",
+                Stable,
+                "Total preemption attempts in the cluster till now",
+            )?,
+            pending: families.gauges(
+                "scheduler_pending_pods",
+                Stable,
+                "Number of pending pods, by the queue type. 'active' means number of pods in activeQ; 'backoff' \
+                 means number of pods in backoffQ; 'unschedulable' means number of pods in unschedulablePods that \
+                 the scheduler attempted to schedule and failed; 'gated' is the number of unschedulable pods that \
+                 the scheduler never attempted to schedule because they are gated.",
+                &["queue"],
+            )?,
+            incoming: families.counters(
+                "scheduler_queue_incoming_pods_total",
+                Stable,
+                "Number of pods added to scheduling queues by event and queue type.",
+                &["queue", "event"],
+            )?,
+            unschedulable: families.gauges(
+                "scheduler_unschedulable_pods",
+                Beta,
+                "The number of unschedulable pods broken down by plugin name. A pod will increment the gauge for \
+                 all plugins that caused it to not schedule and so this metric have meaning only when broken down \
+                 by plugin.",
+                &["plugin", "profile"],
+            )?,
+            running: families.gauges(
+                "scheduler_goroutines",
+                Beta,
+                "Number of running goroutines split by the work they do such as binding.",
+                &["operation"],
+            )?,
+            cached: families.gauges(
+                "scheduler_cache_size",
+                Alpha,
+                "Number of nodes, pods, and assumed (bound) pods in the scheduler cache.",
+                &["type"],
+            )?,
+            leads: families.gauges(
+                "leader_election_master_status",
+                Alpha,
+                "Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates \
+                 master. 'name' is the string used to identify the lease. Please make sure to group by name.",
+                &["name"],
+            )?,
+            delay_rows: families.gauges(
+                "edge_scheduler_delay_rows",
+                Alpha,
+                "Number of nodes from which delays are kept, because a pod is bound by them.",
+                &[],
+            )?,
+            undecodable: families.counters(
+                "edge_scheduler_undecodable_objects_total",
+                Alpha,
+                "Number of readings of objects that could not be understood and were skipped, by kind.",
+                &["kind"],
+            )?,
+            forbidden: families.gauges(
+                "edge_scheduler_missing_permission",
+                Alpha,
+                "1 for each resource without whose optional permission the scheduler goes on.",
+                &["resource"],
+            )?,
+        })
+    }
+
+    /// A pod was bound, by now.
+    pub fn bound(&self, announcement: &Announcement, now: Time) {
+        let Announcement { scheduler_name, attempts, first_tried, tried, .. } = announcement;
+        self.attempt_ended("scheduled", scheduler_name, now.since(*tried).as_secs_f64());
+        self.pod_attempts.observe(f64::from(*attempts));
+        let label =
+            if *attempts >= MANY_ATTEMPTS { format!("{MANY_ATTEMPTS}+") } else { attempts.to_string() };
+        self.sli_duration.with_label_values(&[&label]).observe(now.since(*first_tried).as_secs_f64());
+    }
+
+    /// A pod was not bound, by now.
+    pub fn failed(&self, report: &Report, now: Time) {
+        let result = match report.reason {
+            ReportReason::Unschedulable => "unschedulable",
+            ReportReason::SchedulerError => "error",
+        };
+        self.attempt_ended(result, &report.scheduler_name, now.since(report.tried).as_secs_f64());
+    }
+
+    /// Pods are taken away for another.
+    pub fn preempted(&self, preemption: &Preemption) {
+        let victims = u32::try_from(preemption.victims.len()).unwrap_or(u32::MAX);
+        self.preemption_victims.observe(f64::from(victims));
+    }
+
+    fn attempt_ended(&self, result: &str, profile: &str, seconds: f64) {
+        self.attempts.with_label_values(&[result, profile]).inc();
+        self.attempt_duration.with_label_values(&[result, profile]).observe(seconds);
+    }
+
+    pub(super) fn judged(&self, seconds: f64) {
+        self.algorithm_duration.observe(seconds);
+    }
+
+    pub(super) fn point_ended(&self, point: Point, status: PointStatus, profile: &str, seconds: f64) {
+        if point == Point::PostFilter {
+            self.preemption_attempts.inc();
+        }
+        let labels = [point.name(), status.name(), profile];
+        self.point_duration.with_label_values(&labels).observe(seconds);
+    }
+
+    pub(super) fn asked(&self, plugin: &str, point: Point, profile: &str, times: usize) {
+        let labels = [plugin, point.name(), profile];
+        self.evaluations.with_label_values(&labels).inc_by(u64::try_from(times).unwrap_or(u64::MAX));
+    }
+
+    /// Takes over what is read when somebody looks.
+    pub(super) fn set(&self, facts: &Facts) {
+        let Facts { pending, incoming, unschedulable, cached, bindings, delay_rows, lease } = facts;
+        let set = |gauges: &IntGaugeVec, labels: &[&str], value: usize| {
+            gauges.with_label_values(labels).set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        let queues = [
+            ("active", pending.active),
+            ("backoff", pending.backoff),
+            ("unschedulable", pending.unschedulable),
+            ("gated", pending.gated),
+        ];
+        for (queue, pods) in queues {
+            set(&self.pending, &[queue], pods);
+        }
+        for ((queue, event), count) in incoming {
+            let counter = self.incoming.with_label_values(&[queue, event]);
+            counter.inc_by(count.saturating_sub(counter.get()));
+        }
+        self.unschedulable.reset();
+        for (plugin, profile, pods) in unschedulable {
+            set(&self.unschedulable, &[plugin, profile], *pods);
+        }
+        for (kind, count) in cached {
+            set(&self.cached, &[kind], *count);
+        }
+        set(&self.running, &["binding"], *bindings);
+        set(&self.delay_rows, &[], *delay_rows);
+        if let Some((name, leads)) = lease {
+            set(&self.leads, &[name], usize::from(*leads));
+        }
+        for (kind, count) in shortfall::undecodable() {
+            let counter = self.undecodable.with_label_values(&[kind]);
+            counter.inc_by(count.saturating_sub(counter.get()));
+        }
+        self.forbidden.reset();
+        for resource in shortfall::forbidden() {
+            set(&self.forbidden, &[resource], 1);
+        }
+    }
+}
