@@ -18,6 +18,7 @@ mod notice;
 mod object;
 mod preempt;
 pub mod review;
+mod selecting;
 mod series;
 pub mod shortfall;
 mod storage;

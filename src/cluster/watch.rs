@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use super::object::{DisruptionBudgets, Kind, Namespaces, Nodes, Pods, Received, Undecodable};
+use super::selecting::{ReplicaSet, ReplicationController, Selecting, Service, StatefulSet};
 use super::shortfall;
 use super::storage::{Attachments, Capacities, Claims, Classes, CsiDrivers, CsiNodes, Volumes};
 
@@ -49,6 +50,10 @@ pub fn all(client: &kube::Client, events: &mpsc::Sender<Event>) -> Vec<BoxFuture
         boxed::<CsiDrivers>(client, events, &interner),
         boxed::<Capacities>(client, events, &interner),
         boxed::<Attachments>(client, events, &interner),
+        boxed::<Selecting<Service>>(client, events, &interner),
+        boxed::<Selecting<ReplicationController>>(client, events, &interner),
+        boxed::<Selecting<ReplicaSet>>(client, events, &interner),
+        boxed::<Selecting<StatefulSet>>(client, events, &interner),
     ]
 }
 

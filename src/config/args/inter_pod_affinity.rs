@@ -1,5 +1,7 @@
 //! Arguments of `InterPodAffinity`.
 
+use edge_core::placement::Plugin;
+use edge_core::placement::plugins::inter_pod_affinity::InterPodAffinity;
 use serde::{Deserialize, Serialize};
 
 use super::Args;
@@ -29,5 +31,12 @@ impl Args for InterPodAffinityArgs {
         if !(0..=100).contains(&weight) {
             errors.invalid(path.child("hardPodAffinityWeight"), weight, "not in valid range [0, 100]");
         }
+    }
+
+    fn plugin(&self) -> Option<Box<dyn Plugin>> {
+        Some(Box::new(InterPodAffinity {
+            hard_pod_affinity_weight: self.hard_pod_affinity_weight.into(),
+            ignore_preferred_terms_of_existing_pods: self.ignore_preferred_terms_of_existing_pods,
+        }))
     }
 }

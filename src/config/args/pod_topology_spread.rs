@@ -1,5 +1,8 @@
 //! Arguments of `PodTopologySpread`.
 
+use edge_core::model::{SpreadConstraint, WhenUnsatisfiable};
+use edge_core::placement::Plugin;
+use edge_core::placement::plugins::pod_topology_spread::PodTopologySpread;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -36,7 +39,9 @@ struct Constraint {
 
 const SYSTEM: &str = "System";
 const LIST: &str = "List";
-const ACTIONS: [&str; 2] = ["DoNotSchedule", "ScheduleAnyway"];
+const SCHEDULE_ANYWAY: &str = "ScheduleAnyway";
+const ACTIONS: [&str; 2] = ["DoNotSchedule", SCHEDULE_ANYWAY];
+const HONOR: &str = "Honor";
 
 impl Args for PodTopologySpreadArgs {
     const PLUGIN: &'static str = "PodTopologySpread";
@@ -66,11 +71,37 @@ impl Args for PodTopologySpreadArgs {
             }
         }
     }
+
+    fn plugin(&self) -> Option<Box<dyn Plugin>> {
+        Some(Box::new(match self.defaulting_type.as_str() {
+            LIST => {
+                let defaults = self.default_constraints.iter().map(Constraint::model);
+                PodTopologySpread::with_defaults(defaults.collect())
+            }
+            _ => PodTopologySpread::default(),
+        }))
+    }
 }
 
 // === impl Constraint ===
 
 impl Constraint {
+    /// The constraint, on pods that are yet to be selected.
+    fn model(&self) -> SpreadConstraint {
+        let action = match self.when_unsatisfiable.as_str() {
+            SCHEDULE_ANYWAY => WhenUnsatisfiable::ScheduleAnyway,
+            _ => WhenUnsatisfiable::DoNotSchedule,
+        };
+        let default = SpreadConstraint::new(self.topology_key.as_str().into(), self.max_skew.into(), action);
+        let honors = |policy: &Option<String>, default| policy.as_ref().map_or(default, |it| it == HONOR);
+        SpreadConstraint {
+            min_domains: self.min_domains.unwrap_or(1).into(),
+            honors_affinity: honors(&self.node_affinity_policy, default.honors_affinity),
+            honors_taints: honors(&self.node_taints_policy, default.honors_taints),
+            ..default
+        }
+    }
+
     fn validate(&self, path: &Path, errors: &mut FieldErrors) {
         if self.max_skew <= 0 {
             errors.invalid(path.child("maxSkew"), self.max_skew, "not in valid range (0, inf)");

@@ -22,7 +22,7 @@ pub enum RequirementOp {
 }
 
 /// One requirement on a label, or on the field `metadata.name`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Requirement {
     /// The label's key or the field's path.
     pub key: Name,
@@ -95,7 +95,8 @@ impl Requirement {
         self.is_valid_on_label() && self.matches(labels.get(&self.key))
     }
 
-    fn matches(&self, value: Option<&str>) -> bool {
+    /// Whether a label of this value, or an absent one, meets the requirement.
+    pub(super) fn matches(&self, value: Option<&str>) -> bool {
         match self.op {
             RequirementOp::In => value.is_some_and(|value| self.lists(value)),
             RequirementOp::NotIn => !value.is_some_and(|value| self.lists(value)),

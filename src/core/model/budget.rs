@@ -23,6 +23,6 @@ impl DisruptionBudget {
     /// Whether a pod with these labels in its namespace is one of its pods. As upstream, a selector without
     /// requirements selects none here, and a pod without labels is in no budget.
     pub fn selects(&self, labels: &Labels) -> bool {
-        !labels.is_empty() && !self.selector.requirements.is_empty() && self.selector.matches(labels)
+        !labels.is_empty() && !self.selector.is_empty() && self.selector.matches(labels)
     }
 }

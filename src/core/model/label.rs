@@ -1,10 +1,12 @@
 //! Labels and annotations: small sorted maps of shared text.
 
+use std::sync::Arc;
+
 use super::Name;
 
-/// Labels of an object, sorted by key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Labels(Box<[(Name, Name)]>);
+/// Labels of an object, sorted by key. Cheap to clone, and pods of one workload can share them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Labels(Arc<[(Name, Name)]>);
 
 /// The length of the longest value of a label, in bytes.
 const MAX_VALUE_LEN: usize = 63;
@@ -29,7 +31,7 @@ impl Labels {
         pairs.reverse();
         pairs.dedup_by(|next, kept| next.0 == kept.0);
         pairs.reverse();
-        Self(pairs.into_boxed_slice())
+        Self(pairs.into())
     }
 
     /// The value of `key`, if the object has it.
@@ -46,6 +48,11 @@ impl Labels {
     /// All pairs, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&Name, &Name)> {
         self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    /// How many refer to this copy of the labels.
+    pub(crate) fn ref_count(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 
     /// Whether there is no label.

@@ -1,8 +1,10 @@
 //! A pod, as far as placing needs it.
 
+use std::sync::Arc;
+
 use super::{
-    Labels, Name, NodeAffinity, NodeFeatures, NodeName, NonZeroRequest, PodKey, PodUid, PodVolume, Resources,
-    Timestamp, Toleration, Vmis,
+    Labels, Name, NodeAffinity, NodeFeatures, NodeName, NonZeroRequest, PodAffinity, PodKey, PodUid,
+    PodVolume, Resources, SpreadConstraint, Timestamp, Toleration, Vmis,
 };
 
 /// The resource version of a reading of an object. The server's versions are integers that grow
@@ -117,6 +119,10 @@ pub struct Pod {
     pub node_selector: Labels,
     /// `spec.affinity.nodeAffinity`.
     pub node_affinity: NodeAffinity,
+    /// `spec.affinity.podAffinity` and `podAntiAffinity`, if it has any.
+    pub pod_affinity: Option<Arc<PodAffinity>>,
+    /// `spec.topologySpreadConstraints`.
+    pub spread: Arc<[SpreadConstraint]>,
     /// Tolerations.
     pub tolerations: Box<[Toleration]>,
     /// The images it uses.
@@ -181,6 +187,8 @@ impl Pod {
             ports: Box::default(),
             node_selector: Labels::default(),
             node_affinity: NodeAffinity::default(),
+            pod_affinity: None,
+            spread: Arc::default(),
             tolerations: Box::default(),
             images: PodImages::default(),
             vmis: Vmis::ONE,

@@ -71,7 +71,7 @@ mod tests {
         DisruptionBudget {
             namespace: namespace.into(),
             name: app.into(),
-            selector: LabelSelector { requirements: [requirement].into() },
+            selector: LabelSelector::All([requirement].into()),
             allowed,
             disrupted: disrupted.iter().map(|name| (*name).into()).collect(),
         }

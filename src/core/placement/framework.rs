@@ -174,6 +174,11 @@ pub enum ClusterEvent<'a> {
     },
     /// Storage changed.
     Storage(StorageEvent<'a>),
+    /// An object that selects pods of this namespace, such as a Service, came, went or changed.
+    SelectorChanged {
+        /// The namespace.
+        namespace: &'a Name,
+    },
 }
 
 /// A scheduler plugin: one file in `plugins/` and one line in its registry.
@@ -226,6 +231,7 @@ impl ClusterEvent<'_> {
             Self::PodFreed(_) => "AssignedPodDelete",
             Self::DelaysChanged(_) => "DelaysChange",
             Self::NamespaceChanged { .. } => "NamespaceUpdate",
+            Self::SelectorChanged { .. } => "SelectorUpdate",
             Self::Storage(event) => event.label(),
         }
     }

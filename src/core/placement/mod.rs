@@ -1,5 +1,6 @@
 //! Judging one pod against the nodes: the scheduling framework, its plugins, and [`place`].
 
+mod affinity_index;
 mod allocation;
 mod budgets;
 mod cycle;
@@ -12,16 +13,21 @@ mod nominations;
 mod normalize;
 mod observer;
 pub mod plugins;
+mod pod_index;
 mod point;
 mod post_filter;
 mod profile;
+mod selectors;
 mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;
+mod topology;
+mod topology_counts;
 mod trial;
 mod volumes;
 mod workloads;
 
+pub use affinity_index::AffinityIndex;
 pub use allocation::{ResourceSpec, ScoredResource};
 pub use budgets::Budgets;
 use cycle::spread;
@@ -34,10 +40,13 @@ pub use framework::{
 pub use images::{ImageState, Images};
 pub use nominations::Nominations;
 pub use observer::{Observer, PointStatus, Unobserved};
+pub use pod_index::{PodCount, PodIndex};
 pub use point::Point;
 pub use post_filter::{Candidate, Nomination, PostFilter, Unschedulable};
 pub use profile::{Enabled, ListedPlugin, PluginList, PluginLists, PluginSet, Profile, ProfileError};
+pub use selectors::Selectors;
 pub use snapshot::{NodeSlot, NodeView, Nodes, Snapshot, Usage};
+pub use topology::{Domain, HOSTNAME, REGION, Topology, ZONE};
 pub use trial::Trial;
 pub use volumes::{Keyed, Put, StorageEvent, Table, VolumePlan, VolumeWrite, Volumes, check_bound};
 pub use workloads::{Workload, WorkloadRef, Workloads};

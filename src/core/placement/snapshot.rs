@@ -8,7 +8,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::label_index::LabelIndex;
-use super::{Budgets, ImageState, Images, Nominations, Volumes, Workloads};
+use super::topology::Topologies;
+use super::{
+    AffinityIndex, Budgets, ImageState, Images, Nominations, PodIndex, Selectors, Volumes, Workloads,
+};
 use crate::delay::DelayTable;
 use crate::model::{HostPort, Image, Labels, Name, Node, NodeName, NonZeroRequest, Pod, Resources};
 
@@ -52,6 +55,7 @@ pub struct Nodes {
     by_name: HashMap<NodeName, NodeSlot>,
     images: Images,
     labels: LabelIndex,
+    topologies: Topologies,
     live: usize,
 }
 
@@ -71,6 +75,12 @@ pub struct Snapshot {
     pub namespaces: HashMap<Name, Labels>,
     /// Where workloads run, for anchors.
     pub workloads: Workloads,
+    /// The placed pods by their labels.
+    pub pods: PodIndex,
+    /// The affinities that placed pods have.
+    pub affinities: AffinityIndex,
+    /// What selects pods.
+    pub selectors: Selectors,
     /// Delays from the nodes that anchors are on.
     pub delays: DelayTable,
     /// Claims, volumes and what else there is of storage.
@@ -129,6 +139,37 @@ impl Usage {
                 self.ports.swap_remove(idx);
             }
         }
+    }
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// Counts a pod on `slot`.
+    pub fn add_pod(&mut self, pod: &Arc<Pod>, slot: NodeSlot) {
+        if let Some(usage) = self.nodes.usage_mut(slot) {
+            usage.add(pod);
+        }
+        self.volumes.add_uses(pod, slot);
+        // A replica that is ending is none that others may be near to.
+        if !pod.terminating {
+            self.workloads.add(pod, slot);
+        }
+        self.pods.add(pod, slot);
+        self.affinities.add(pod, slot);
+    }
+
+    /// Counts a pod on `slot` no longer; it is as it was when it was counted.
+    pub fn remove_pod(&mut self, pod: &Pod, slot: NodeSlot) {
+        if let Some(usage) = self.nodes.usage_mut(slot) {
+            usage.remove(pod);
+        }
+        self.volumes.remove_uses(pod, slot);
+        if !pod.terminating {
+            self.workloads.remove(pod, slot);
+        }
+        self.pods.remove(pod, slot);
+        self.affinities.remove(pod, slot);
     }
 }
 
@@ -192,6 +233,7 @@ impl Nodes {
         let entry = self.entries.get_mut(slot.idx())?;
         self.images.change(slot, entry.images(), &node.images);
         self.labels.change(slot, entry.node.as_ref().map(|node| &node.labels), Some(&node.labels));
+        self.topologies.change(slot, Some(&node.labels));
         let old = entry.node.replace(node);
         if old.is_none() {
             self.live += 1;
@@ -205,6 +247,7 @@ impl Nodes {
         let old = self.entries.get_mut(slot.idx())?.node.take()?;
         self.images.change(slot, &old.images, &[]);
         self.labels.change(slot, Some(&old.labels), None);
+        self.topologies.change(slot, None);
         self.live -= 1;
         Some(old)
     }
@@ -217,6 +260,11 @@ impl Nodes {
     /// The nodes that have this label.
     pub fn labelled(&self, key: &str, value: &str) -> impl Iterator<Item = NodeView<'_>> {
         self.labels.get(key, value).into_iter().flatten().filter_map(|slot| self.get(*slot))
+    }
+
+    /// The topologies that are kept.
+    pub(super) fn topologies(&self) -> &Topologies {
+        &self.topologies
     }
 
     /// The image of this name, if a node has it.

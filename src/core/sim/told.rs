@@ -104,6 +104,7 @@ impl Run {
             | Event::DisruptionBudgets(_)
             | Event::Storage(_)
             | Event::Volumes(..)
+            | Event::Selectors(..)
             | Event::Leads(_) => (),
         }
         self.view.told(event);

@@ -68,6 +68,7 @@ impl View {
             // Nothing else is watched here.
             Event::Namespaces(_)
             | Event::DisruptionBudgets(_)
+            | Event::Selectors(..)
             | Event::Storage(_)
             | Event::Volumes(..)
             | Event::Preempted(..)

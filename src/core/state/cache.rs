@@ -30,15 +30,6 @@ pub struct Placed {
     pub confirmed: bool,
 }
 
-// === impl Placed ===
-
-impl Placed {
-    /// Whether the pod counts as a replica that others may be near to.
-    fn is_anchor(&self) -> bool {
-        !self.pod.terminating
-    }
-}
-
 // === impl Cache ===
 
 impl Cache {
@@ -55,13 +46,7 @@ impl Cache {
     /// Counts a pod; one of the same name that was counted before is counted no longer and given back.
     pub fn put(&mut self, snapshot: &mut Snapshot, placed: Placed) -> Option<Placed> {
         let old = self.remove(snapshot, &placed.pod.key);
-        if let Some(usage) = snapshot.nodes.usage_mut(placed.slot) {
-            usage.add(&placed.pod);
-        }
-        snapshot.volumes.add_uses(&placed.pod, placed.slot);
-        if placed.is_anchor() {
-            snapshot.workloads.add(&placed.pod, placed.slot);
-        }
+        snapshot.add_pod(&placed.pod, placed.slot);
         self.placed.insert(placed.pod.key.clone(), placed);
         old
     }
@@ -69,13 +54,7 @@ impl Cache {
     /// Counts a pod no longer.
     pub fn remove(&mut self, snapshot: &mut Snapshot, key: &PodKey) -> Option<Placed> {
         let placed = self.placed.remove(key)?;
-        if let Some(usage) = snapshot.nodes.usage_mut(placed.slot) {
-            usage.remove(&placed.pod);
-        }
-        snapshot.volumes.remove_uses(&placed.pod, placed.slot);
-        if placed.is_anchor() {
-            snapshot.workloads.remove(&placed.pod, placed.slot);
-        }
+        snapshot.remove_pod(&placed.pod, placed.slot);
         Some(placed)
     }
 

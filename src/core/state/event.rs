@@ -2,7 +2,9 @@
 
 use super::{Preemption, StorageChange};
 use crate::delay::DelayRow;
-use crate::model::{DisruptionBudget, Namespace, Node, Pod, PodKey, PodUid, Version};
+use crate::model::{
+    DisruptionBudget, Namespace, Node, Pod, PodKey, PodSelector, PodUid, SelectorKind, Version,
+};
 
 /// Something that happened outside.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub enum Event {
     Namespaces(Change<Namespace>),
     /// A watch of storage said something.
     Storage(StorageChange),
+    /// The watch of objects of this kind, which select pods, said something.
+    Selectors(SelectorKind, Change<PodSelector>),
     /// Delays that were asked for, or that changed. Each row replaces what was known from its node.
     Delays(Vec<DelayRow>),
     /// Writing what a pod's claims need came to an end.

@@ -104,6 +104,7 @@ impl State {
             Event::Namespaces(change) => self.apply_namespaces(change, now),
             Event::DisruptionBudgets(change) => self.apply_budgets(change),
             Event::Storage(change) => self.apply_storage(change, now),
+            Event::Selectors(kind, change) => self.apply_selectors(kind, change, now),
             Event::Delays(rows) => self.apply_delays(&rows, now),
             Event::Bind(pod, outcome) => self.apply_bind(&pod, outcome, now),
             Event::Volumes(pod, outcome) => self.apply_volumes(&pod, outcome, now),

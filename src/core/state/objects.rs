@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Change, State, Watched};
-use crate::model::{DisruptionBudget, Name, Namespace, Time};
+use crate::model::{DisruptionBudget, Name, Namespace, PodSelector, SelectorKind, Time};
 use crate::placement::ClusterEvent;
 
 // === impl State ===
@@ -44,6 +44,39 @@ impl State {
         }
     }
 
+    pub(super) fn apply_selectors(&mut self, kind: SelectorKind, change: Change<PodSelector>, now: Time) {
+        match change {
+            Change::Reset(objects) => {
+                let listed: HashSet<(&Name, &Name)> =
+                    objects.iter().map(|object| (&object.namespace, &object.name)).collect();
+                let mut unlisted = self.snapshot.selectors.names(kind);
+                unlisted.retain(|(namespace, name)| !listed.contains(&(namespace, name)));
+                for (namespace, name) in unlisted {
+                    self.selector_gone(kind, &namespace, &name, now);
+                }
+                for object in objects {
+                    self.put_selector(object, now);
+                }
+                self.listed.insert(watched(kind));
+            }
+            Change::Put(object) => self.put_selector(*object, now),
+            Change::Gone(object) => self.selector_gone(kind, &object.namespace, &object.name, now),
+        }
+    }
+
+    fn put_selector(&mut self, object: PodSelector, now: Time) {
+        let namespace = object.namespace.clone();
+        if self.snapshot.selectors.put(object) {
+            self.wake(&ClusterEvent::SelectorChanged { namespace: &namespace }, now);
+        }
+    }
+
+    fn selector_gone(&mut self, kind: SelectorKind, namespace: &Name, name: &Name, now: Time) {
+        if self.snapshot.selectors.remove(kind, namespace, name) {
+            self.wake(&ClusterEvent::SelectorChanged { namespace }, now);
+        }
+    }
+
     fn put_namespace(&mut self, namespace: Namespace, now: Time) {
         let Namespace { name, labels } = namespace;
         let old = self.snapshot.namespaces.insert(name.clone(), labels.clone());
@@ -57,5 +90,15 @@ impl State {
         if let Some(old) = self.snapshot.namespaces.remove(name) {
             self.wake(&ClusterEvent::NamespaceChanged { name, old: Some(&old), new: None }, now);
         }
+    }
+}
+
+/// The kind as it is watched.
+fn watched(kind: SelectorKind) -> Watched {
+    match kind {
+        SelectorKind::Service => Watched::Services,
+        SelectorKind::ReplicationController => Watched::ReplicationControllers,
+        SelectorKind::ReplicaSet => Watched::ReplicaSets,
+        SelectorKind::StatefulSet => Watched::StatefulSets,
     }
 }

@@ -5,7 +5,7 @@ mod preemption;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Bytes, MilliCpu, Node, Resources};
+use crate::model::{Bytes, MilliCpu, Node, Resources, SelectorKind};
 use crate::placement::{Point, PointStatus};
 
 /// A state with two nodes of 4 GiB, and its clock.
@@ -130,6 +130,7 @@ impl Bench {
 
 #[test]
 fn nothing_is_decided_before_all_watches_have_delivered() {
+    let selectors = |kind| Event::Selectors(kind, Change::Reset(Vec::new()));
     let lists = [
         Event::Pods(Change::Reset(vec![pod("web", 1)])),
         Event::Nodes(Change::Reset(vec![node("a")])),
@@ -142,6 +143,10 @@ fn nothing_is_decided_before_all_watches_have_delivered() {
         Event::Storage(StorageChange::Capacities(Change::Reset(Vec::new()))),
         Event::Storage(StorageChange::Attachments(Change::Reset(Vec::new()))),
         Event::DisruptionBudgets(Change::Reset(Vec::new())),
+        selectors(SelectorKind::Service),
+        selectors(SelectorKind::ReplicationController),
+        selectors(SelectorKind::ReplicaSet),
+        selectors(SelectorKind::StatefulSet),
     ];
     assert_eq!(lists.len(), Watched::ALL.len());
     let mut state = State::new(Config::new(vec![Profile::known("edge-scheduler").unwrap()]));

@@ -251,6 +251,8 @@ fn is_equivalent(old: &Pod, new: &Pod) -> bool {
         ports,
         node_selector,
         node_affinity,
+        pod_affinity,
+        spread,
         tolerations,
         images,
         vmis,
@@ -272,6 +274,8 @@ fn is_equivalent(old: &Pod, new: &Pod) -> bool {
         && *ports == new.ports
         && *node_selector == new.node_selector
         && *node_affinity == new.node_affinity
+        && *pod_affinity == new.pod_affinity
+        && *spread == new.spread
         && *tolerations == new.tolerations
         && *images == new.images
         && *vmis == new.vmis

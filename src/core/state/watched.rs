@@ -12,6 +12,14 @@ pub enum Watched {
     Namespaces,
     /// PodDisruptionBudgets.
     DisruptionBudgets,
+    /// Services.
+    Services,
+    /// ReplicationControllers.
+    ReplicationControllers,
+    /// ReplicaSets.
+    ReplicaSets,
+    /// StatefulSets.
+    StatefulSets,
     /// PersistentVolumeClaims.
     Claims,
     /// PersistentVolumes.
@@ -41,6 +49,10 @@ impl Watched {
         Self::Nodes,
         Self::Namespaces,
         Self::DisruptionBudgets,
+        Self::Services,
+        Self::ReplicationControllers,
+        Self::ReplicaSets,
+        Self::StatefulSets,
         Self::Claims,
         Self::PersistentVolumes,
         Self::StorageClasses,

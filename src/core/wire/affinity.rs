@@ -1,6 +1,5 @@
-//! Affinity: node affinity is read, pod affinity only recognised.
+//! Affinity to nodes.
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{NodeAffinity, NodeSelector, NodeSelectorTerm, PreferredTerm, Requirement, RequirementOp};
@@ -8,6 +7,7 @@ use crate::model::{NodeAffinity, NodeSelector, NodeSelectorTerm, PreferredTerm, 
 use super::decode::or_default;
 use super::error::{Fault, Problem, WireError};
 use super::intern::Interner;
+use super::pod_affinity::PodAffinityObject;
 
 const OPERATORS: &str = "In, NotIn, Exists, DoesNotExist, Gt, Lt";
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
@@ -22,14 +22,6 @@ pub(super) struct Affinity {
     pub(super) pod: Option<PodAffinityObject>,
     #[serde(rename = "podAntiAffinity")]
     pub(super) pod_anti: Option<PodAffinityObject>,
-}
-
-/// Affinity to pods.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct PodAffinityObject {
-    #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution", deserialize_with = "or_default")]
-    pub(super) required: Vec<IgnoredAny>,
 }
 
 /// Affinity to nodes, of a pod or on its own.

@@ -38,6 +38,12 @@ pub enum Problem {
         /// The greatest that is valid.
         most: i64,
     },
+    /// A list of values that the operator beside it has to have, or can't have.
+    #[error("{}", if *.wanted { "is empty; In and NotIn list at least one value" } else { "lists values; Exists and DoesNotExist have none" })]
+    Values {
+        /// Whether there have to be some.
+        wanted: bool,
+    },
     /// A word that the API doesn't know.
     #[error("is {value:?}; it must be one of {valid}")]
     Word {

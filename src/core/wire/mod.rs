@@ -21,9 +21,11 @@ mod networks;
 mod node;
 mod persistent_volume;
 mod pod;
+mod pod_affinity;
 mod ports;
 mod requests;
 mod selector;
+mod spread;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -42,6 +44,7 @@ pub use namespace::NamespaceObject;
 pub use node::NodeObject;
 pub use persistent_volume::PersistentVolumeObject;
 pub use pod::PodObject;
+pub use selector::{LabelledObject, SelectingObject};
 pub use storage::{
     CsiDriverObject, CsiNodeObject, StorageCapacityObject, StorageClassObject, VolumeAttachmentObject,
 };

@@ -12,10 +12,12 @@ use super::decode::{Pairs, or_default};
 use super::error::{Fault, WireError};
 use super::intern::Interner;
 use super::meta::{Identity, Meta};
+use super::pod_affinity::{self, Bearer};
 use super::ports::ContainerPort;
 use super::requests::{self, ContainerStatus, Requirements};
+use super::spread::{self, SpreadObject};
 use super::toleration::TolerationObject;
-use super::unsupported::{self, SpreadConstraint};
+use super::unsupported;
 use super::volume::VolumeObject;
 
 /// A pod, or the template of one, as the API has it; only what placing needs is read.
@@ -50,7 +52,7 @@ pub(super) struct PodSpec {
     pub(super) overhead: AmountPairs,
     node_selector: Pairs<String>,
     #[serde(deserialize_with = "or_default")]
-    pub(super) affinity: Affinity,
+    affinity: Affinity,
     #[serde(deserialize_with = "or_default")]
     tolerations: Vec<TolerationObject>,
     #[serde(deserialize_with = "or_default")]
@@ -58,7 +60,7 @@ pub(super) struct PodSpec {
     #[serde(deserialize_with = "or_default")]
     pub(super) resource_claims: Vec<IgnoredAny>,
     #[serde(deserialize_with = "or_default")]
-    pub(super) topology_spread_constraints: Vec<SpreadConstraint>,
+    topology_spread_constraints: Vec<SpreadObject>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -153,11 +155,12 @@ impl PodObject {
             name: metadata.required_name()?.into(),
         };
         let usage = requests::read(self, interner)?;
+        let labels = interner.labels(&metadata.labels.0);
+        let bearer = Bearer { namespace: &key.namespace, labels: &labels };
         Ok(Pod {
             uid: PodUid::new(metadata.uid_or(|| key.to_string())),
             version: metadata.version(),
             generation: metadata.generation.unwrap_or(0),
-            labels: interner.labels(&metadata.labels.0),
             annotations: interner.labels(&metadata.annotations.kept),
             owner: metadata.controller(interner),
             scheduler_name: interner.intern(or_word(spec.scheduler_name.as_deref(), "default-scheduler")),
@@ -177,12 +180,15 @@ impl PodObject {
             ports: super::ports::read(spec, interner)?,
             node_selector: interner.labels(&spec.node_selector.0),
             node_affinity: spec.affinity.read_node_affinity(interner)?,
+            pod_affinity: pod_affinity::read(&spec.affinity, &bearer, interner)?,
+            spread: spread::read(&spec.topology_spread_constraints, &labels, interner)?,
             tolerations: super::toleration::read(&spec.tolerations, interner)?,
             images: spec.images(interner),
             vmis: metadata.annotations.networks.vmis(spec.host_network == Some(true)),
             volumes: spec.volumes.iter().filter_map(|volume| volume.read(&key.name, interner)).collect(),
             features: spec.features(),
             unsupported: unsupported::reason(spec),
+            labels,
             key,
         })
     }

@@ -6,7 +6,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | `state`, `node`, `pod`, `storage` | the data, with builders |
+//! | `state`, `node`, `pod`, `storage`, `object` | the data, with builders |
 //! | `generate` | states from a seed |
 //! | `bed` | the control plane: states written and cleared, kube-scheduler known to have seen them |
 //! | `upstream`, `log` | what kube-scheduler decides, and the scores it logs |
@@ -18,6 +18,7 @@ mod error;
 pub mod generate;
 mod log;
 pub mod node;
+pub mod object;
 mod ours;
 pub mod pod;
 mod rng;
@@ -29,6 +30,7 @@ mod verdict;
 pub use bed::Bed;
 pub use error::Error;
 pub use node::{Node, node};
+pub use object::Object;
 pub use pod::{Container, Pod, pod};
 pub use rng::Rng;
 pub use state::{ClusterState, state};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use edge_core::model::{Node, Pod, PodKey, Time};
+use edge_core::model::{Node, Pod, PodKey, SelectorKind, Time};
 use edge_core::placement::{Profile, Scores, scores};
 use edge_core::state::{Action, Change, Config, Event, State};
-use edge_core::wire::{Interner, NodeObject, PodObject};
+use edge_core::wire::{Interner, LabelledObject, NamespaceObject, NodeObject, PodObject, SelectingObject};
 use serde_json::Value;
 
 use crate::verdict::{Judgement, Outcome, ScoreTable};
@@ -14,6 +14,7 @@ use crate::{Error, Setup, storage};
 /// The objects of a state as the API server gave them back.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Written {
+    pub(crate) objects: Vec<Value>,
     pub(crate) nodes: Vec<Value>,
     pub(crate) storage: Vec<Value>,
     pub(crate) placed: Vec<Value>,
@@ -29,7 +30,8 @@ pub(crate) fn judge(setup: &Setup, written: &Written, pod: &Value) -> Result<Jud
     let judged = read_pod(pod, &mut interner)?;
 
     let mut state = State::new(Config::new(vec![setup.profile()]).of_pods_and_nodes());
-    for event in storage::events(&written.storage, &mut interner)? {
+    let storage = storage::events(&written.storage, &mut interner)?;
+    for event in storage.into_iter().chain(read_objects(&written.objects, &mut interner)?) {
         state.apply(event, Time::ZERO);
     }
     state.apply(Event::Nodes(Change::Reset(nodes)), Time::ZERO);
@@ -50,6 +52,35 @@ pub(crate) fn judge(setup: &Setup, written: &Written, pod: &Value) -> Result<Jud
             Judgement { outcome, feasible: BTreeSet::new(), scores: ScoreTable::default() }
         }
     })
+}
+
+/// What the watches say of all objects that are neither nodes nor pods.
+fn read_objects(objects: &[Value], interner: &mut Interner) -> Result<Vec<Event>, Error> {
+    use SelectorKind::{ReplicaSet, ReplicationController, Service, StatefulSet};
+    let of_kind = |kind| objects.iter().filter(move |object| object["kind"] == kind).map(Value::to_string);
+    let mut namespaces = Vec::new();
+    for object in of_kind("Namespace") {
+        let namespace: NamespaceObject = serde_json::from_str(&object)?;
+        namespaces.push(namespace.into_namespace(interner)?);
+    }
+    let mut lists = vec![Event::Namespaces(Change::Reset(namespaces))];
+    for kind in [Service, ReplicationController] {
+        let mut selectors = Vec::new();
+        for object in of_kind(kind.as_str()) {
+            let object: LabelledObject = serde_json::from_str(&object)?;
+            selectors.push(object.into_selector(kind, interner)?);
+        }
+        lists.push(Event::Selectors(kind, Change::Reset(selectors)));
+    }
+    for kind in [ReplicaSet, StatefulSet] {
+        let mut selectors = Vec::new();
+        for object in of_kind(kind.as_str()) {
+            let object: SelectingObject = serde_json::from_str(&object)?;
+            selectors.push(object.into_selector(kind, interner)?);
+        }
+        lists.push(Event::Selectors(kind, Change::Reset(selectors)));
+    }
+    Ok(lists)
 }
 
 fn read_node(object: &Value, interner: &mut Interner) -> Result<Node, Error> {

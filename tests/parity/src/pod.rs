@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::object::map;
 use crate::state::push;
 
 /// A `Pod` object as it will be written. The bed gives it its name.
@@ -28,6 +29,21 @@ pub fn on_label(key: &str, operator: &str, values: &[&str]) -> Value {
 /// A node selector term with a requirement on the node's name.
 pub fn on_name(operator: &str, name: &str) -> Value {
     json!({"matchFields": [{"key": "metadata.name", "operator": operator, "values": [name]}]})
+}
+
+/// A term of affinity to the pods with these labels, in the domains of this node label.
+pub fn near(topology: &str, labels: &[(&str, &str)]) -> Value {
+    json!({"topologyKey": topology, "labelSelector": {"matchLabels": map(labels)}})
+}
+
+/// A constraint on how the pods with these labels are spread over the domains of this node label.
+pub fn spread(max_skew: u32, topology: &str, when_unsatisfiable: &str, labels: &[(&str, &str)]) -> Value {
+    json!({
+        "maxSkew": max_skew,
+        "topologyKey": topology,
+        "whenUnsatisfiable": when_unsatisfiable,
+        "labelSelector": {"matchLabels": map(labels)},
+    })
 }
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
@@ -205,6 +221,76 @@ impl Pod {
     #[must_use]
     pub fn claim(self, name: &str) -> Self {
         self.volume(json!({"persistentVolumeClaim": {"claimName": name}}))
+    }
+
+    /// Sets a label.
+    #[must_use]
+    pub fn label(mut self, key: &str, value: &str) -> Self {
+        self.0["metadata"]["labels"][key] = value.into();
+        self
+    }
+
+    /// Puts a placed pod into this namespace.
+    #[must_use]
+    pub fn in_namespace(mut self, namespace: &str) -> Self {
+        self.0["metadata"]["namespace"] = namespace.into();
+        self
+    }
+
+    /// Has this controller own it.
+    #[must_use]
+    pub fn owned_by(mut self, version: &str, kind: &str, name: &str) -> Self {
+        let owner =
+            json!({"apiVersion": version, "kind": kind, "name": name, "uid": name, "controller": true});
+        push(&mut self.0["metadata"]["ownerReferences"], owner);
+        self
+    }
+
+    /// Must be near the pods of this term.
+    #[must_use]
+    pub fn near(mut self, term: Value) -> Self {
+        push(&mut self.spec()["affinity"]["podAffinity"][REQUIRED], term);
+        self
+    }
+
+    /// Must not be near the pods of this term.
+    #[must_use]
+    pub fn away_from(mut self, term: Value) -> Self {
+        push(&mut self.spec()["affinity"]["podAntiAffinity"][REQUIRED], term);
+        self
+    }
+
+    /// Would rather be near the pods of this term.
+    #[must_use]
+    pub fn rather_near(mut self, weight: u32, term: Value) -> Self {
+        let mut preferred = json!({"weight": weight});
+        preferred["podAffinityTerm"] = term;
+        push(&mut self.spec()["affinity"]["podAffinity"][PREFERRED], preferred);
+        self
+    }
+
+    /// Would rather not be near the pods of this term.
+    #[must_use]
+    pub fn rather_away_from(mut self, weight: u32, term: Value) -> Self {
+        let mut preferred = json!({"weight": weight});
+        preferred["podAffinityTerm"] = term;
+        push(&mut self.spec()["affinity"]["podAntiAffinity"][PREFERRED], preferred);
+        self
+    }
+
+    /// Whether the nodes that it selects are those that it is spread over, so that a pinned copy is another pod.
+    pub(crate) fn is_spread_by_its_selector(&self) -> bool {
+        let constraints = self.0["spec"]["topologySpreadConstraints"].as_array();
+        constraints.into_iter().flatten().any(|constraint| {
+            constraint["whenUnsatisfiable"] == "DoNotSchedule" && constraint["nodeAffinityPolicy"] != "Ignore"
+        })
+    }
+
+    /// Adds a topology spread constraint.
+    #[must_use]
+    pub fn spread(mut self, constraint: Value) -> Self {
+        push(&mut self.spec()["topologySpreadConstraints"], constraint);
+        self
     }
 
     /// Adds a scheduling gate.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bed::NODE_LABEL;
-use crate::{Error, Node, Pod, Storage, pod};
+use crate::{Error, Node, Object, Pod, Storage, pod};
 
 /// A cluster and a pod to judge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct ClusterState {
     /// Claims, volumes and what else there is of storage, in the order in which it is made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub storage: Vec<Storage>,
+    /// Other objects that pods are judged by, made before all others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<Object>,
     /// Pods that are placed already, in the order in which they are made.
     #[serde(default)]
     pub placed: Vec<Pod>,
@@ -28,7 +31,13 @@ pub struct ClusterState {
 
 /// A cluster of these nodes and a pod that requests nothing.
 pub fn state(nodes: impl IntoIterator<Item = Node>) -> ClusterState {
-    ClusterState { nodes: nodes.into_iter().collect(), storage: Vec::new(), placed: Vec::new(), pod: pod() }
+    ClusterState {
+        nodes: nodes.into_iter().collect(),
+        storage: Vec::new(),
+        objects: Vec::new(),
+        placed: Vec::new(),
+        pod: pod(),
+    }
 }
 
 /// Appends to a list, which is made if it is not there.
@@ -53,6 +62,13 @@ impl ClusterState {
     #[must_use]
     pub fn storage(mut self, objects: impl IntoIterator<Item = Storage>) -> Self {
         self.storage.extend(objects);
+        self
+    }
+
+    /// Adds an object.
+    #[must_use]
+    pub fn object(mut self, object: Object) -> Self {
+        self.objects.push(object);
         self
     }
 

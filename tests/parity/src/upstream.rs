@@ -31,9 +31,7 @@ const CANARY: &str = "canary";
 impl Default for Setup {
     /// All plugins that edge-scheduler has so far.
     fn default() -> Self {
-        Self {
-            without: vec!["PodTopologySpread", "InterPodAffinity", "DynamicResources", "DefaultPreemption"],
-        }
+        Self { without: vec!["DynamicResources", "DefaultPreemption"] }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod default_binder;
 pub mod default_preemption;
 pub mod dynamic_resources;
 pub mod image_locality;
+pub mod inter_pod_affinity;
 pub mod network_delay;
 pub mod node_affinity;
 pub mod node_declared_features;
@@ -14,6 +15,7 @@ pub mod node_resources_balanced_allocation;
 pub mod node_resources_fit;
 pub mod node_unschedulable;
 pub mod node_volume_limits;
+pub mod pod_topology_spread;
 pub mod priority_sort;
 pub mod scheduling_gates;
 pub mod taint_toleration;
@@ -127,6 +129,18 @@ pub const REGISTRY: &[Registration] = &[
         weight: 0,
         points: &[PreFilter, Filter],
         build: || Box::new(volume_zone::VolumeZone),
+    },
+    Registration {
+        name: "PodTopologySpread",
+        weight: 2,
+        points: &[PreFilter, Filter, PreScore, Score],
+        build: || Box::<pod_topology_spread::PodTopologySpread>::default(),
+    },
+    Registration {
+        name: "InterPodAffinity",
+        weight: 2,
+        points: &[PreFilter, Filter, PreScore, Score],
+        build: || Box::<inter_pod_affinity::InterPodAffinity>::default(),
     },
     Registration {
         name: "DynamicResources",

@@ -24,7 +24,8 @@ fn puts_off(pod: &Pod, taint: &Taint) -> bool {
     taint.effect == TaintEffect::PreferNoSchedule && !pod.tolerates(taint)
 }
 
-fn admits(pod: &Pod, node: &Node) -> bool {
+/// Whether no taint of the node keeps the pod off.
+pub(super) fn admits(pod: &Pod, node: &Node) -> bool {
     !node.taints.iter().any(|taint| keeps_off(pod, taint))
 }
 

@@ -155,10 +155,7 @@ impl Plugin for VmiCapacity {
             }
             ClusterEvent::PodFreed(other) => other.vmis.taken() > 0,
             ClusterEvent::PodUpdated { old, new } => old.vmis.taken() > new.vmis.taken(),
-            ClusterEvent::PodPlaced(_)
-            | ClusterEvent::NamespaceChanged { .. }
-            | ClusterEvent::DelaysChanged(_)
-            | ClusterEvent::Storage(_) => false,
+            _ => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Tables of objects, as the API has them, and what is read from them.
 
+mod company;
 mod nodes;
 mod pods;
 mod requests;

@@ -199,22 +199,6 @@ fn check_unsupported(spec: &str, expected: Option<&str>) {
 #[test]
 fn what_can_not_be_honoured_is_told() {
     check_unsupported(r#"{"resourceClaims": [{"name": "gpu"}]}"#, Some("resourceClaims"));
-    let term = r#"[{"topologyKey": "kubernetes.io/hostname", "labelSelector": {}}]"#;
-    for kind in ["podAffinity", "podAntiAffinity"] {
-        let required = format!(
-            r#"{{"affinity": {{"{kind}": {{"requiredDuringSchedulingIgnoredDuringExecution": {term}}}}}}}"#
-        );
-        check_unsupported(&required, Some(kind));
-        let preferred = format!(
-            r#"{{"affinity": {{"{kind}": {{"preferredDuringSchedulingIgnoredDuringExecution": [{{"weight": 1}}]}}}}}}"#
-        );
-        check_unsupported(&preferred, None);
-    }
-    let spread = |mode: &str| {
-        format!(r#"{{"topologySpreadConstraints": [{{"maxSkew": 1, "whenUnsatisfiable": "{mode}"}}]}}"#)
-    };
-    check_unsupported(&spread("DoNotSchedule"), Some("topologySpreadConstraints"));
-    check_unsupported(&spread("ScheduleAnyway"), None);
 }
 
 #[track_caller]

@@ -34,7 +34,7 @@ fn a_claim_is_read() {
     );
     let claim = claim.unwrap();
     let [(_, one_pod), _, (_, read_only), _] = AccessModes::WORDS;
-    let requirements = claim.selector.as_ref().unwrap().requirements.len();
+    let requirements = claim.selector.as_ref().unwrap().requirements().len();
     assert_eq!(requirements, 2);
     let expected = Claim {
         uid: "u1".into(),

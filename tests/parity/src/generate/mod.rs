@@ -3,6 +3,7 @@
 //! All choices are made from a few values, so that what a pod asks for is often met, and often just not.
 
 mod affinity;
+mod company;
 mod nodes;
 mod pods;
 mod volumes;
@@ -32,8 +33,9 @@ pub fn state(seed: u64) -> ClusterState {
     let nodes = nodes::nodes(&mut rng);
     let names: Vec<&str> = nodes.iter().map(crate::Node::name).collect();
     let (placed, pod) = (pods::placed(&mut rng, &names), pods::judged(&mut rng, &names));
-    let state = ClusterState { nodes, storage: Vec::new(), placed, pod };
-    if rng.percent(STORAGE) { volumes::with_storage(&mut rng, state) } else { state }
+    let state = ClusterState { nodes, storage: Vec::new(), objects: Vec::new(), placed, pod };
+    let state = if rng.percent(STORAGE) { volumes::with_storage(&mut rng, state) } else { state };
+    company::keep(&mut rng, state)
 }
 
 #[cfg(test)]

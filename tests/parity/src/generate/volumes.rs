@@ -17,7 +17,7 @@ const VOLUMES: [&str; 5] = ["v0", "v1", "v2", "v3", "v4"];
 
 /// The same state with storage, whose pods use it.
 pub(super) fn with_storage(rng: &mut Rng, state: ClusterState) -> ClusterState {
-    let ClusterState { nodes, placed, pod, storage: _ } = state;
+    let ClusterState { nodes, placed, pod, storage: _, objects } = state;
     let in_zone = rng.percent(70);
     let nodes: Vec<_> = nodes
         .into_iter()
@@ -46,7 +46,7 @@ pub(super) fn with_storage(rng: &mut Rng, state: ClusterState) -> ClusterState {
     }
     let placed = placed.into_iter().map(|pod| if rng.percent(40) { using(rng, pod) } else { pod }).collect();
     let pod = using(rng, pod);
-    ClusterState { nodes, storage, placed, pod }
+    ClusterState { nodes, storage, objects, placed, pod }
 }
 
 /// The classes, and what is told of the storage behind them.

@@ -14,6 +14,8 @@ mod known_differences;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+mod pod_affinity;
+#[cfg(test)]
 mod ports;
 #[cfg(test)]
 mod random;
@@ -21,6 +23,8 @@ mod random;
 mod requests;
 #[cfg(test)]
 mod resources;
+#[cfg(test)]
+mod spreading;
 #[cfg(test)]
 mod support;
 mod volumes;

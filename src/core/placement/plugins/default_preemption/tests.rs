@@ -33,7 +33,7 @@ fn wanting(cpu: i64) -> Pod {
 
 fn budget(app: &str, allowed: i32) -> DisruptionBudget {
     let requirement = Requirement { key: "app".into(), op: RequirementOp::In, values: [app.into()].into() };
-    let selector = LabelSelector { requirements: [requirement].into() };
+    let selector = LabelSelector::All([requirement].into());
     DisruptionBudget {
         namespace: "default".into(),
         name: app.into(),

@@ -146,7 +146,7 @@ fn a_claim_that_waits_for_its_pod_finds_a_volume_that_will_do() {
     check(&[Claim { access_modes: one_node, ..wanted() }], &[there()], &none);
     let requirement =
         Requirement { key: "disk".into(), op: RequirementOp::In, values: ["ssd".into()].into() };
-    let selector = Some(LabelSelector { requirements: [requirement].into() });
+    let selector = Some(LabelSelector::All([requirement].into()));
     let labelled = PersistentVolume { labels: [("disk", "ssd")].into_iter().collect(), ..there() };
     check(&[Claim { selector: selector.clone(), ..wanted() }], &[there()], &none);
     check(&[Claim { selector, ..wanted() }], &[labelled], "fits");
@@ -240,7 +240,7 @@ fn a_driver_that_tells_how_much_it_has_is_not_asked_for_more() {
             Requirement { key: "zone".into(), op: RequirementOp::In, values: [zone.into()].into() };
         snapshot.volumes.capacities.put(Arc::new(StorageCapacity {
             class: "made".into(),
-            topology: Some(LabelSelector { requirements: [requirement].into() }),
+            topology: Some(LabelSelector::All([requirement].into())),
             limit: Some(StorageSize::of_bytes(gib * GIB)),
             ..StorageCapacity::named("default", "c1")
         }));
