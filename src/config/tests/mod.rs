@@ -1,6 +1,7 @@
 //! Configurations, good and bad.
 
 mod args;
+mod decisions;
 
 use edge_core::placement::Point;
 
