@@ -1,9 +1,9 @@
-//! The profile of the Contrail scheduler, on a real API server.
+//! Networks of pods in all their forms, on a real API server.
 
 use std::collections::BTreeMap;
 
 use controlplane::FakeNode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::bed::{Bed, PODS, PodSpec};
 
@@ -41,33 +41,6 @@ fn bound(bed: &Bed) -> BTreeMap<String, usize> {
 
 fn everywhere(count: usize) -> BTreeMap<String, usize> {
     ["d1", "d2", "d3"].map(|name| (name.to_owned(), count)).into()
-}
-
-fn is_waiting(pod: &Value) -> bool {
-    pod["spec"]["nodeName"].is_null()
-}
-
-#[test]
-fn of_97_pods_96_find_a_vmi_and_one_waits_for_the_next() {
-    let bed = bed();
-    for number in 0..97 {
-        bed.create(&contrail(&format!("p{number}"), ""));
-    }
-    bed.wait("96 pods to be bound", || (bound(&bed) == everywhere(32)).then_some(()));
-    let waiting = |pods: &Value| pods["items"].as_array().unwrap().iter().find(|it| is_waiting(it)).cloned();
-    let waiting = waiting(&bed.cp.client().get(PODS).unwrap()).unwrap();
-    let name = waiting["metadata"]["name"].as_str().unwrap();
-    let message = bed.message_of(name, |message| message.contains("VMI count"));
-    assert_eq!(
-        message,
-        "0/5 nodes are available: 2 node(s) didn't have the labels required by VMICapacity, \
-         3 node(s) exceed max VMI count. preemption: 0/5 nodes are available: \
-         2 Preemption is not helpful for scheduling, 3 No preemption victims found for incoming pod."
-    );
-    let other = if name == "p0" { "p1" } else { "p0" };
-    let node = bed.node_of(other);
-    bed.delete(other);
-    assert_eq!(bed.node_of(name), node);
 }
 
 #[test]

@@ -116,7 +116,7 @@ impl Cluster {
         Self { snapshot: snapshot(&nodes), profile: Profile::known("contrail-scheduler").unwrap() }
     }
 
-    /// Places a pod: where, or why nowhere.
+    /// Places a pod: where, or why nowhere, preemption aside.
     fn place(&mut self, pod: &TestPod) -> Result<String, String> {
         match place(&self.snapshot, pod, &self.profile) {
             Decision::Place(placement) => {
@@ -124,7 +124,9 @@ impl Cluster {
                 usage.add(&Arc::new(Pod::clone(pod)));
                 Ok(placement.node.to_string())
             }
-            Decision::Reject(error) => Err(error.to_string()),
+            Decision::Reject(error) => {
+                Err(error.to_string().split(" preemption: ").next().unwrap_or_default().to_owned())
+            }
             other => panic!("{other:?}"),
         }
     }
