@@ -85,7 +85,7 @@ impl Bench {
     }
 
     /// All that is to be done now, a line each.
-    fn actions(&mut self) -> Vec<String> {
+    pub(super) fn actions(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         while let Some(action) = self.state.next(self.now) {
             lines.push(match action {

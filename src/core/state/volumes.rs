@@ -17,13 +17,18 @@ use crate::placement::{ClusterEvent, StorageEvent, VolumePlan, check_bound};
 // === impl State ===
 
 impl State {
-    /// Sends what is to be written before the pod can be bound.
-    pub(super) fn write_volumes(&mut self, queued: Queued, binding: Binding, plan: VolumePlan) {
+    /// Sends what is to be written before the pod can be bound. As it may take a while, others are told where it
+    /// will go (upstream: `NominatedNodeNameForExpectation`).
+    pub(super) fn write_volumes(&mut self, mut queued: Queued, binding: Binding, plan: VolumePlan) {
         let VolumePlan { writes, timeout } = plan;
         for write in &writes {
             write.assume(&mut self.snapshot.volumes);
         }
         let pod = binding.pod.clone();
+        if queued.nomination_told || queued.pod.nominated_node.as_ref() != Some(&binding.node) {
+            queued.nomination_told = true;
+            self.actions.push_back(Action::Nominate(pod.clone(), Some(binding.node.clone())));
+        }
         self.actions.push_back(Action::WriteVolumes(WriteVolumes { pod, writes: writes.clone() }));
         let volumes = writes.into_iter().map(|write| (write, None)).collect();
         let awaits = Awaits::VolumesWritten { timeout };
@@ -117,5 +122,7 @@ impl State {
     }
 }
 
+#[cfg(test)]
+mod chaos;
 #[cfg(test)]
 mod tests;
