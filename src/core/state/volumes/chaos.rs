@@ -33,8 +33,8 @@ struct World {
     bound: usize,
 }
 
-fn reached_from(node: &str) -> Option<NodeSelector> {
-    Some(NodeSelector { terms: [on_label("host", RequirementOp::In, &[node])].into() })
+fn reached_from(node: &str) -> NodeSelector {
+    NodeSelector { terms: [on_label("host", RequirementOp::In, &[node])].into() }
 }
 
 // === impl World ===
@@ -67,7 +67,7 @@ impl World {
                 let claim = Claim::named("default", &format!("{class}-{number}"));
                 world.put_claim(Claim { class: class.into(), ..claim });
             }
-            let affinity = reached_from(if number % 2 == 0 { "a" } else { "b" });
+            let affinity = Some(reached_from(if number % 2 == 0 { "a" } else { "b" }));
             let volume = PersistentVolume::named(&format!("v{number}"));
             world.put_volume(PersistentVolume { class: "local".into(), available: true, affinity, ..volume });
         }
@@ -139,7 +139,7 @@ impl World {
             assert!(claim.is_bound(), "{} is bound before {}", pod.key, claim.key);
             let volume = &self.volumes[claim.volume.as_ref().unwrap()];
             assert!(volume.is_for(claim), "{} has the volume of another", claim.key);
-            assert_eq!(volume.affinity, reached_from(node), "{} can't be reached", volume.name);
+            assert_eq!(volume.affinity, Some(reached_from(node)), "{} can't be reached", volume.name);
         }
     }
 
@@ -185,7 +185,7 @@ impl World {
             }
             let reference = ClaimRef { key: claim.key.clone(), uid: Some(claim.uid.clone()) };
             let made = PersistentVolume::named(&format!("made-{}", claim.key.name));
-            let affinity = reached_from(selected.as_str());
+            let affinity = Some(reached_from(selected.as_str()));
             self.put_volume(PersistentVolume { claim: Some(reference), affinity, ..made });
         }
     }
