@@ -13,7 +13,7 @@ use edge_scheduler::serving::Pages;
 use edge_scheduler::{cluster, run, setup};
 use k8s_openapi::jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// One thread: the core decides in order anyway, and a single allocator arena keeps memory small.
 #[tokio::main(flavor = "current_thread")]
@@ -37,6 +37,9 @@ async fn schedule(cli: Cli, flags: BTreeMap<String, String>) -> anyhow::Result<(
     let config = setup::configuration(&cli)?;
     if let Some(path) = &cli.misc.write_config_to {
         return Ok(setup::write(&config, path)?);
+    }
+    if !cli.metrics.allow_metric_labels.is_empty() || cli.metrics.allow_metric_labels_manifest.is_some() {
+        warn!("--allow-metric-labels has no effect: all values of labels are shown");
     }
     let metrics = Metrics::new(cli.metrics.disabled_metrics.clone())?;
     let serving = serve(&config, &cli, flags, &metrics.client).await?;

@@ -103,9 +103,9 @@ pub async fn run(
     let (in_use, in_use_rx) = watch::channel(Vec::new());
     let lease = options.leader_election.as_ref().map(|settings| settings.name.clone());
     let mut leadership = stand(&clients.lease, options.leader_election, clock, &events)?;
-    let health = Health::new(leadership.tenure.clone(), lease.clone(), clock);
-    let (looks, queries) = mpsc::channel(QUERY_CAPACITY);
     let metrics = options.metrics;
+    let health = Health::new(leadership.tenure.clone(), lease.clone(), clock, metrics.health.clone());
+    let (looks, queries) = mpsc::channel(QUERY_CAPACITY);
     let mut vital = JoinSet::new();
     if let Some(serving) = options.serving {
         serve(serving, health.clone(), metrics.clone(), looks, &mut vital).await?;

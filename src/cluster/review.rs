@@ -16,6 +16,9 @@ use super::shortfall;
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What the configuration of the authentication is called where it is missing.
+const CONFIG_MAP: &str = "configmap extension-apiserver-authentication";
+
 /// Somebody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(default)]
@@ -102,11 +105,14 @@ pub async fn authentication_config(client: &kube::Client) -> Result<BTreeMap<Str
         .get("extension-apiserver-authentication", &GetParams::default())
         .map_err(|error| LookupError(error.to_string()))?;
     match within(TIMEOUT, client.request::<ConfigMap>(request)).await {
-        Ok(config) => Ok(config.data),
+        Ok(config) => {
+            shortfall::note_forbidden(CONFIG_MAP, false);
+            Ok(config.data)
+        }
         Err(Failure::Gone) => Ok(BTreeMap::new()),
         Err(failure) => {
             if matches!(failure, Failure::Refused(_)) {
-                shortfall::note_forbidden("configmap extension-apiserver-authentication", true);
+                shortfall::note_forbidden(CONFIG_MAP, true);
             }
             Err(LookupError(failure.to_string()))
         }

@@ -11,11 +11,13 @@
 //! | `timer` | timing of extension points |
 //! | `client` | `rest_client_*`: requests to the API server |
 //! | `process` | `process_*` of `/proc` |
+//! | `health` | `kubernetes_healthcheck*`: how health checks ended |
 //! | `resources` | `kube_pod_resource_*` |
 
 mod client;
 mod facts;
 mod family;
+mod health;
 mod process;
 mod resources;
 mod scheduler;
@@ -29,6 +31,7 @@ use prometheus::TextEncoder;
 
 pub use client::{ClientMetrics, RequestTimer, TimedRequests};
 pub use facts::{Facts, Query};
+pub use health::HealthMetrics;
 pub use resources::{PodAmounts, render as render_resources};
 pub use scheduler::SchedulerMetrics;
 pub use timer::CycleTimer;
@@ -49,6 +52,8 @@ pub struct Metrics {
     pub client: ClientMetrics,
     /// The scheduler's own.
     pub scheduler: SchedulerMetrics,
+    /// How health checks ended.
+    pub health: HealthMetrics,
     process: process::ProcessMetrics,
     disabled: BTreeSet<String>,
 }
@@ -56,14 +61,14 @@ pub struct Metrics {
 // === impl Metrics ===
 
 impl Metrics {
-    /// All of them at zero; those that are disabled by name are never shown. The name of the Lease is none if
-    /// there is no election.
+    /// All of them at zero; those that are disabled by name are never shown.
     pub fn new(disabled: impl IntoIterator<Item = String>) -> Result<Self, MetricsError> {
         let families = Families::default();
         family::build_info(&families)?;
         Ok(Self {
             client: ClientMetrics::new(&families)?,
             scheduler: SchedulerMetrics::new(&families)?,
+            health: HealthMetrics::new()?,
             process: process::ProcessMetrics::new(&families)?,
             families,
             disabled: disabled.into_iter().collect(),

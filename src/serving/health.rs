@@ -11,6 +11,7 @@ use tracing::debug;
 use super::reply::{self, Reply};
 use crate::clock::Clock;
 use crate::lease::Tenure;
+use crate::metrics::HealthMetrics;
 
 /// How the scheduler is.
 #[derive(Clone, Debug)]
@@ -19,6 +20,7 @@ pub struct Health {
     /// The Lease's name, if there is an election.
     lease: Option<String>,
     clock: Clock,
+    metrics: HealthMetrics,
     synced: Arc<AtomicBool>,
     ending: Arc<AtomicBool>,
 }
@@ -30,8 +32,8 @@ type Check = (&'static str, Result<(), String>);
 
 impl Health {
     /// Of a scheduler that knows nothing yet, by this right to act and the name of its Lease.
-    pub fn new(tenure: Tenure, lease: Option<String>, clock: Clock) -> Self {
-        Self { tenure, lease, clock, synced: Arc::default(), ending: Arc::default() }
+    pub fn new(tenure: Tenure, lease: Option<String>, clock: Clock, metrics: HealthMetrics) -> Self {
+        Self { tenure, lease, clock, metrics, synced: Arc::default(), ending: Arc::default() }
     }
 
     /// Whether everything that decisions depend on was listed.
@@ -79,9 +81,9 @@ impl Health {
     pub(super) fn answer(&self, uri: &Uri) -> Option<Reply> {
         let path = uri.path().strip_prefix('/')?;
         match path.split_once('/') {
-            None => {
-                self.checks(path).map(|checks| answer_all(path, &checks, uri.query().unwrap_or_default()))
-            }
+            None => self
+                .checks(path)
+                .map(|checks| self.answer_all(path, &checks, uri.query().unwrap_or_default())),
             Some((endpoint, name)) => {
                 let (_, outcome) = self.checks(endpoint)?.into_iter().find(|(check, _)| *check == name)?;
                 Some(match outcome {
@@ -94,47 +96,53 @@ impl Health {
             }
         }
     }
+
+    fn answer_all(&self, endpoint: &str, checks: &[Check], query: &str) -> Reply {
+        let pairs = || query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let mut excluded: Vec<&str> =
+            pairs().filter(|(name, _)| *name == "exclude").map(|(_, value)| value).collect();
+        let verbose = pairs().any(|(name, _)| name == "verbose");
+        let (mut text, mut failed) = (String::new(), false);
+        for (name, outcome) in checks {
+            if !excluded.contains(name) {
+                self.metrics.observe(name, endpoint, outcome.is_ok());
+            }
+            let outcome = match outcome {
+                _ if excluded.contains(name) => {
+                    excluded.retain(|excluded| excluded != name);
+                    format!("[+]{name} excluded: ok")
+                }
+                Ok(()) => format!("[+]{name} ok"),
+                Err(why) => {
+                    debug!(endpoint, check = name, why, "a health check failed");
+                    failed = true;
+                    // Everybody may ask, so why is for those to see who may ask for the check itself.
+                    format!("[-]{name} failed: reason withheld")
+                }
+            };
+            // Writing to a string can't fail.
+            _ = writeln!(text, "{outcome}");
+        }
+        if !excluded.is_empty() {
+            excluded.sort_unstable();
+            excluded.dedup();
+            let names: Vec<String> = excluded.iter().map(|name| format!("{name:?}")).collect();
+            let names = names.join(",");
+            _ = writeln!(text, "warn: some health checks cannot be excluded: no matches for {names}");
+        }
+        if failed {
+            return reply::failure(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("{text}{endpoint} check failed"),
+            );
+        }
+        let mut reply =
+            reply::text(if verbose { format!("{text}{endpoint} check passed\n") } else { "ok".to_owned() });
+        reply.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        reply
+    }
 }
 
 fn hold(holds: bool, why_not: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(why_not()) }
-}
-
-fn answer_all(endpoint: &str, checks: &[Check], query: &str) -> Reply {
-    let pairs = || query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    let mut excluded: Vec<&str> =
-        pairs().filter(|(name, _)| *name == "exclude").map(|(_, value)| value).collect();
-    let verbose = pairs().any(|(name, _)| name == "verbose");
-    let (mut text, mut failed) = (String::new(), false);
-    for (name, outcome) in checks {
-        let outcome = match outcome {
-            _ if excluded.contains(name) => {
-                excluded.retain(|excluded| excluded != name);
-                format!("[+]{name} excluded: ok")
-            }
-            Ok(()) => format!("[+]{name} ok"),
-            Err(why) => {
-                debug!(endpoint, check = name, why, "a health check failed");
-                failed = true;
-                // Everybody may ask, so why is for those to see who may ask for the check itself.
-                format!("[-]{name} failed: reason withheld")
-            }
-        };
-        // Writing to a string can't fail.
-        _ = writeln!(text, "{outcome}");
-    }
-    if !excluded.is_empty() {
-        excluded.sort_unstable();
-        excluded.dedup();
-        let names: Vec<String> = excluded.iter().map(|name| format!("{name:?}")).collect();
-        let names = names.join(",");
-        _ = writeln!(text, "warn: some health checks cannot be excluded: no matches for {names}");
-    }
-    if failed {
-        return reply::failure(StatusCode::INTERNAL_SERVER_ERROR, format!("{text}{endpoint} check failed"));
-    }
-    let mut reply =
-        reply::text(if verbose { format!("{text}{endpoint} check passed\n") } else { "ok".to_owned() });
-    reply.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    reply
 }

@@ -11,7 +11,7 @@ use super::guard::Guard;
 use super::health::Health;
 use super::pages::Pages;
 use super::reply::{self, Reply};
-use crate::metrics::{CONTENT_TYPE, Metrics, Query, render_resources};
+use crate::metrics::{CONTENT_TYPE, Metrics, MetricsError, Query, render_resources};
 
 /// Everything that is shown.
 pub struct Site {
@@ -43,6 +43,7 @@ impl Site {
         }
         match path {
             "/metrics" => self.metrics().await,
+            "/metrics/slis" => metrics_text(self.metrics.health.render()),
             "/metrics/resources" => self.resources().await,
             "/configz" => self.pages.configz(),
             "/flagz" => self.pages.flagz(request.headers()),
@@ -56,10 +57,7 @@ impl Site {
 
     async fn metrics(&self) -> Reply {
         let Some(facts) = self.look(Query::Facts).await else { return ending() };
-        match self.metrics.render(&facts) {
-            Ok(text) => reply::of(CONTENT_TYPE, text),
-            Err(error) => reply::failure(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
-        }
+        metrics_text(self.metrics.render(&facts))
     }
 
     async fn resources(&self) -> Reply {
@@ -73,6 +71,13 @@ impl Site {
         let (to, answer) = oneshot::channel();
         self.looks.send(query(to)).await.ok()?;
         answer.await.ok()
+    }
+}
+
+fn metrics_text(text: Result<String, MetricsError>) -> Reply {
+    match text {
+        Ok(text) => reply::of(CONTENT_TYPE, text),
+        Err(error) => reply::failure(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
 }
 

@@ -182,7 +182,7 @@ fn the_pages_are_those_of_upstream() {
 fn a_scrape_by_a_service_account_has_upstreams_metrics_and_passes_promlint() {
     let served = Served::start(&[], |_| ());
     let token = served.service_account("prometheus");
-    served.allow("prometheus", &["/metrics", "/metrics/resources"]);
+    served.allow("prometheus", &["/metrics", "/metrics/*"]);
     let prometheus = Who::Token(&token);
     assert!(served.refusal(&Who::Anonymous, "/metrics").contains("Forbidden"));
     served.bed.create(&PodSpec::new("web"));
@@ -205,8 +205,12 @@ fn a_scrape_by_a_service_account_has_upstreams_metrics_and_passes_promlint() {
     let resources = served.ok(&prometheus, "/metrics/resources");
     let expected = r#"kube_pod_resource_request{namespace="default",pod="web",node="edge-1",scheduler="edge-scheduler",priority="0",resource="cpu",unit="cores"} 0.1"#;
     assert!(resources.lines().any(|line| line == expected), "{resources}");
-    lint(&text);
-    lint(&resources);
+    let health = served.ok(&prometheus, "/metrics/slis");
+    let expected = r#"kubernetes_healthcheck{name="sched-handler-sync",type="readyz"} 1"#;
+    assert!(health.lines().any(|line| line == expected), "{health}");
+    for text in [text, resources, health] {
+        lint(&text);
+    }
 }
 
 /// The rules of `promtool check metrics` (`client_golang/prometheus/testutil/promlint`).

@@ -49,6 +49,8 @@ pub(super) struct Anchors {
 #[derive(Debug, Default)]
 pub(super) struct Trust {
     anchors: RwLock<Arc<Anchors>>,
+    /// What was read at first.
+    loaded: Sources,
 }
 
 /// What the anchors are made of; made anew only when it changes.
@@ -83,14 +85,14 @@ impl Trust {
                 sources
             }
         };
-        let this = Self::default();
-        this.set(&sources);
+        let this = Self { loaded: sources, ..Self::default() };
+        this.set(&this.loaded);
         Ok(this)
     }
 
     /// Reads everything now and then.
     pub(super) async fn follow(&self, settings: &GuardSettings, client: Option<&kube::Client>) {
-        let mut seen = Sources::default();
+        let mut seen = self.loaded.clone();
         loop {
             tokio::time::sleep(POLL_INTERVAL).await;
             // What can't be read now stays as it was.
