@@ -41,6 +41,78 @@ pub(crate) fn snapshot(nodes: &[TestNode]) -> Snapshot {
     snapshot
 }
 
+/// The cluster of these nodes, with these pods on the nodes that they name.
+pub(crate) fn cluster(nodes: &[TestNode], placed: &[Pod]) -> Snapshot {
+    let mut snapshot = snapshot(nodes);
+    for pod in placed {
+        let slot = snapshot.nodes.slot_of(pod.node.as_ref().unwrap());
+        snapshot.add_pod(&Arc::new(pod.clone()), slot);
+    }
+    snapshot
+}
+
+/// What PreFilter and Filter of `plugin` say of `pod` on each node.
+pub(crate) fn verdicts(plugin: &dyn Plugin, pod: &Pod, snapshot: &Snapshot) -> Vec<String> {
+    let check = match plugin.pre_filter(Cycle { pod, snapshot }) {
+        PreFilter::Skip => return snapshot.nodes.iter().map(|_| "fits".to_owned()).collect(),
+        PreFilter::Check(check) => check,
+        _ => panic!("no check"),
+    };
+    snapshot.nodes.iter().map(|node| show(&check.filter(node))).collect()
+}
+
+/// In a cluster of random pods, whether `plugin` judges a node with other pods on it as it judges a cluster in
+/// which these are there. `nodes` and `pod` give nodes and pods, given a number below what is asked for.
+pub(crate) fn check_forks(
+    plugin: &dyn Plugin,
+    seed: u64,
+    nodes: impl Fn(&mut Numbers) -> Vec<TestNode>,
+    pod: impl Fn(&mut Numbers) -> Pod,
+) {
+    let mut numbers = Numbers(seed);
+    let nodes = nodes(&mut numbers);
+    let names: Vec<NodeName> = nodes.iter().map(|node| node.node.name.clone()).collect();
+    let place = |numbers: &mut Numbers, idx: i64| {
+        let node = &names[usize::try_from(numbers.below(i64::try_from(names.len()).unwrap())).unwrap()];
+        let uid = format!("{idx}").as_str().into();
+        Pod { node: Some(node.clone()), uid, ..pod(numbers) }
+    };
+    let placed: Vec<Pod> = (0..8).map(|idx| place(&mut numbers, idx)).collect();
+    let judged = pod(&mut numbers);
+    let before = cluster(&nodes, &placed);
+    let PreFilter::Check(check) = plugin.pre_filter(Cycle { pod: &judged, snapshot: &before }) else {
+        return;
+    };
+    for (slot, name) in names.iter().enumerate() {
+        let Some(mut fork) = check.fork() else { panic!("it can't be forked") };
+        let view = before.nodes.find(name.as_str()).unwrap();
+        let mut after = placed.clone();
+        after.retain(|pod| {
+            let goes = pod.node.as_ref() == Some(name) && numbers.below(2) == 0;
+            if goes {
+                fork.pod_removed(pod, view);
+            }
+            !goes
+        });
+        let comes = Pod { node: Some(name.clone()), ..pod(&mut numbers) };
+        if numbers.below(2) == 0 {
+            fork.pod_added(&comes, view);
+            after.push(comes);
+        }
+        let expected = &verdicts(plugin, &judged, &cluster(&nodes, &after))[slot];
+        assert_eq!(show(&fork.filter(view)), *expected, "seed {seed}, {name}: {judged:?}");
+        let again = fork.fork().map(|fork| show(&fork.filter(view)));
+        assert_eq!(again.as_ref(), Some(expected), "seed {seed}, a fork of the fork");
+    }
+}
+
+fn show(verdict: &super::Verdict) -> String {
+    match verdict {
+        super::Verdict::Fits => "fits".into(),
+        super::Verdict::Rejected(rejection) => describe(rejection),
+    }
+}
+
 /// What PreFilter and Filter of `plugin` say of `pod` on `node`: `fits`, or the reasons behind
 /// `preemptible:` or `final:`, or behind `pod:` if no node was looked at.
 pub(crate) fn filter(plugin: &dyn Plugin, pod: &Pod, node: &TestNode) -> String {
@@ -64,9 +136,13 @@ pub(crate) fn filter_in(plugin: &dyn Plugin, pod: &Pod, snapshot: &Snapshot) -> 
 
 /// The normalised scores of `pod` on these nodes, all of them feasible; none if the plugin skips.
 pub(crate) fn score(plugin: &dyn Plugin, pod: &Pod, nodes: &[TestNode]) -> Option<Vec<i64>> {
-    let snapshot = snapshot(nodes);
+    score_in(plugin, pod, &snapshot(nodes))
+}
+
+/// The same in a cluster of which more is known.
+pub(crate) fn score_in(plugin: &dyn Plugin, pod: &Pod, snapshot: &Snapshot) -> Option<Vec<i64>> {
     let feasible: Vec<NodeSlot> = snapshot.nodes.iter().map(|node| node.slot).collect();
-    let scorer = match plugin.pre_score(Cycle { pod, snapshot: &snapshot }, &feasible) {
+    let scorer = match plugin.pre_score(Cycle { pod, snapshot }, &feasible) {
         PreScore::Skip => return None,
         PreScore::Score(scorer) => scorer,
         PreScore::Fail(message) => panic!("{message}"),

@@ -2,10 +2,14 @@
 
 mod preemption;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Bytes, MilliCpu, Node, Resources, SelectorKind};
+use crate::model::{
+    Bytes, LabelSelector, Labels, MilliCpu, Namespace, Node, PodAffinity, PodAffinityTerm, Resources,
+    SelectorKind,
+};
 use crate::placement::{Point, PointStatus};
 
 /// A state with two nodes of 4 GiB, and its clock.
@@ -467,4 +471,31 @@ fn a_pod_that_awaited_delays_keeps_its_turn() {
     bench.apply(Event::Delays(vec![DelayRow { from: "a".into(), to: Vec::new() }]));
     let actions = bench.actions();
     assert_eq!(actions.first().map(String::as_str), Some("bind early to a"));
+}
+
+#[test]
+fn a_pod_is_woken_by_the_namespace_that_it_selects() {
+    let mut bench = Bench::new();
+    let labels = |key: &str, value: &str| [(key, value)].into_iter().collect::<Labels>();
+    bench.apply(Event::Nodes(Change::Put(Box::new(Node { labels: labels("zone", "east"), ..node("a") }))));
+    let db = Pod { labels: labels("app", "db"), ..Pod::pending("shop", "db") };
+    bench.put(&bound(&db, "a"));
+    let term = PodAffinityTerm {
+        topology_key: "zone".into(),
+        selector: LabelSelector::from(&labels("app", "db")),
+        namespaces: Box::default(),
+        namespace_selector: LabelSelector::from(&labels("team", "x")),
+    };
+    let affinity = PodAffinity { required: [term].into(), ..PodAffinity::default() };
+    bench.put(&Pod { pod_affinity: Some(Arc::new(affinity)), ..pod("web", 1) });
+    assert!(bench.actions()[0].contains("2 node(s) didn't match pod affinity rules"));
+    let namespace = |name: &str, team| {
+        let namespace = Namespace { name: name.into(), labels: labels("team", team) };
+        Event::Namespaces(Change::Put(Box::new(namespace)))
+    };
+    bench.wait(2);
+    bench.apply(namespace("lab", "y"));
+    bench.expect(&[]);
+    bench.apply(namespace("shop", "x"));
+    bench.expect(&["bind web to a"]);
 }

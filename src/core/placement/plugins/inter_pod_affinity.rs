@@ -4,6 +4,8 @@ mod filter;
 mod hint;
 mod score;
 mod term;
+#[cfg(test)]
+mod tests;
 
 use crate::model::Pod;
 use crate::placement::{ClusterEvent, Cycle, NodeSlot, Plugin, PreFilter, PreScore};

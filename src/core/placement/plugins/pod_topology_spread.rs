@@ -4,6 +4,8 @@ mod constraint;
 mod filter;
 mod hint;
 mod score;
+#[cfg(test)]
+mod tests;
 
 use crate::model::{Pod, SpreadConstraint, WhenUnsatisfiable};
 use crate::placement::{ClusterEvent, Cycle, HOSTNAME, NodeSlot, Plugin, PreFilter, PreScore, ZONE};
