@@ -2,9 +2,9 @@
 
 use super::filters::{Filters, Prepared, diagnose, find_feasible, find_feasible_observed, prepare};
 use super::{
-    Cycle, Diagnosis, Enabled, FitError, MAX_NODE_SCORE, NodeFilter, NodeScorer, NodeSlot, NodeView,
-    Observer, Point, PointStatus, PreScore, Profile, Snapshot, Unobserved, Unschedulable, VolumePlan,
-    post_filter,
+    Candidate, Cycle, Diagnosis, Enabled, FitError, MAX_NODE_SCORE, NodeFilter, NodeScorer, NodeSlot,
+    NodeView, Observer, Point, PointStatus, PreScore, Profile, Snapshot, Unobserved, Unschedulable,
+    VolumePlan, post_filter,
 };
 use crate::model::{NodeName, Pod};
 
@@ -120,6 +120,22 @@ fn place_among(
         }
         Ok(None) => Decision::Fail(format!("no node was chosen for pod {}", cycle.pod.key)),
     }
+}
+
+/// The nodes on which room can best be made for a pod that fits nowhere, all equally good, for explanations and
+/// tests; [`place`] takes the first of them.
+pub fn candidates(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Vec<Candidate> {
+    let cycle = Cycle { pod, snapshot };
+    let (filters, diagnosis) = match prepare(cycle, profile) {
+        Prepared::Filters(filters) => {
+            let diagnosis = diagnose(&filters);
+            (filters, diagnosis)
+        }
+        Prepared::Rejected(filters, diagnosis) => (filters, diagnosis),
+        Prepared::AwaitDelays(_) => return Vec::new(),
+    };
+    let unschedulable = Unschedulable { cycle, diagnosis: &diagnosis, filters: &filters };
+    profile.at(Point::PostFilter).iter().flat_map(|it| it.plugin.candidates(&unschedulable)).collect()
 }
 
 /// How [`place`] comes to choose among the feasible nodes, for explanations and tests.

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{NodeSlot, NodeView, PostFilter, Snapshot, StorageEvent, Unschedulable, VolumePlan};
+use super::{Candidate, NodeSlot, NodeView, PostFilter, Snapshot, StorageEvent, Unschedulable, VolumePlan};
 use crate::model::{Labels, Name, Node, NodeName, Pod};
 
 /// The highest score of a plugin for a node before its weight is applied; the lowest is 0.
@@ -202,6 +202,11 @@ pub trait Plugin: Send + Sync {
     /// PostFilter: what is done for a pod that fits nowhere.
     fn post_filter(&self, _unschedulable: &Unschedulable<'_>) -> PostFilter {
         PostFilter::Skip
+    }
+
+    /// The outcomes of PostFilter that are as good as the one it would choose, that one first.
+    fn candidates(&self, _unschedulable: &Unschedulable<'_>) -> Vec<Candidate> {
+        Vec::new()
     }
 
     /// PreScore, with the Score and NormalizeScore it prepares.

@@ -31,7 +31,7 @@ pub use affinity_index::AffinityIndex;
 pub use allocation::{ResourceSpec, ScoredResource};
 pub use budgets::Budgets;
 use cycle::spread;
-pub use cycle::{Decision, Placement, PluginScores, Scores, place, place_observed, scores};
+pub use cycle::{Decision, Placement, PluginScores, Scores, candidates, place, place_observed, scores};
 pub use diagnosis::{Diagnosis, FitError};
 pub use framework::{
     ClusterEvent, Cycle, MAX_NODE_SCORE, NodeFilter, NodeScorer, Plugin, PreFilter, PreScore, Reason,

@@ -57,7 +57,8 @@ const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 const RETRIES: usize = 3;
 
 /// The priority classes that pods may name, and their values.
-const PRIORITY_CLASSES: [(&str, i64); 3] = [("high", 1000), ("low", -10), (LAST_CLASS, -2_147_483_648)];
+const PRIORITY_CLASSES: [(&str, i64); 4] =
+    [("high", 1000), ("middle", 500), ("low", -10), (LAST_CLASS, -2_147_483_648)];
 
 /// The runtime class that pods may name, with its overhead, node selector and tolerations.
 pub(crate) const RUNTIME_CLASS: &str = "heavy";
@@ -293,7 +294,7 @@ impl Bed {
         object["metadata"]["name"] = name.as_str().into();
         let created = self.cluster.client().create(PODS, &object)?;
         let upstream = upstream::judge(&self.cluster, &mut self.log, &created, ready.mark.as_deref())?;
-        ready.spent |= upstream::binds_volumes(&self.cluster, &name)?;
+        ready.spent |= upstream::binds_volumes(&self.cluster, &name)? || !upstream.preemption.is_empty();
         upstream::delete(&self.cluster, &name)?;
         let ours = ours::judge(&self.setup, &ready.written, &created)?;
         let what = upstream.compare(&ours);

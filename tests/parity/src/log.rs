@@ -11,7 +11,7 @@ use crate::Error;
 use crate::verdict::ScoreTable;
 
 /// The kube-scheduler flag that brings the lines.
-pub(crate) const FLAG: &str = "--vmodule=schedule_one=10";
+pub(crate) const FLAG: &str = "--vmodule=schedule_one=10,executor=2";
 
 /// A log that is being written.
 #[derive(Debug)]
@@ -28,6 +28,25 @@ pub(crate) struct Attempts {
     pub(crate) count: usize,
     /// The scores of the last try.
     pub(crate) scores: ScoreTable,
+    /// Whether pods are being deleted for it.
+    pub(crate) preempts: bool,
+    /// Whether that is done.
+    pub(crate) preempted: bool,
+}
+
+// === impl Attempts ===
+
+impl Attempts {
+    /// Takes in what was read later.
+    pub(crate) fn add(&mut self, later: Self) {
+        let Self { count, scores, preempts, preempted } = later;
+        self.count += count;
+        if count > 0 {
+            self.scores = scores;
+        }
+        self.preempts |= preempts;
+        self.preempted |= preempted;
+    }
 }
 
 // === impl Log ===
@@ -51,9 +70,14 @@ impl Log {
 
 fn parse(text: &str, pod: &str) -> Result<Attempts, Error> {
     let mut attempts = Attempts::default();
+    for line in text.lines().filter(|line| field(line, "preemptor") == Some(pod)) {
+        attempts.preempts |= line.contains("\"Start the preemption asynchronously\"");
+        attempts.preempted |= line.contains("\"Async Preemption finished completely\"");
+    }
     for line in text.lines().filter(|line| field(line, "pod") == Some(pod)) {
         if line.contains("\"Attempting to schedule pod\"") {
-            attempts = Attempts { count: attempts.count + 1, ..Attempts::default() };
+            attempts.count += 1;
+            attempts.scores = ScoreTable::default();
         }
         if line.contains("\"Plugin scored node for pod\"") {
             let unreadable = || Error::Log(format!("unreadable line {line:?}"));
@@ -89,7 +113,7 @@ mod tests {
         let text = [tried, &line("a", "5"), tried, &line("a", "7"), &line("b", "8")].concat();
         let mut scores = ScoreTable::default();
         scores.add("P", "n", 7);
-        assert_eq!(parse(&text, "d/a").unwrap(), Attempts { count: 2, scores });
+        assert_eq!(parse(&text, "d/a").unwrap(), Attempts { count: 2, scores, ..Attempts::default() });
         assert!(parse(&line("a", "x"), "d/a").is_err());
         assert_eq!(parse(&line("b", "x"), "d/a").unwrap(), Attempts::default());
     }

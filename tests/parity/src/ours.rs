@@ -1,9 +1,9 @@
 //! What edge-scheduler's core makes of the same objects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use edge_core::model::{Node, Pod, PodKey, SelectorKind, Time};
-use edge_core::placement::{Profile, Scores, scores};
+use edge_core::placement::{Profile, Scores, candidates, scores};
 use edge_core::state::{Action, Change, Config, Event, State};
 use edge_core::wire::{Interner, LabelledObject, NamespaceObject, NodeObject, PodObject, SelectingObject};
 use serde_json::Value;
@@ -41,15 +41,20 @@ pub(crate) fn judge(setup: &Setup, written: &Written, pod: &Value) -> Result<Jud
         Some(profile) if to_be_tried => tabulate(&state, &judged, profile),
         _ => (judged.node.iter().map(ToString::to_string).collect(), ScoreTable::default()),
     };
+    let feasible_is_empty = feasible.is_empty();
     let feasible = feasible.into_iter().collect();
+    let preemption = match state.profile(&judged.scheduler_name) {
+        Some(profile) if to_be_tried && feasible_is_empty => preemption(&state, &judged, profile),
+        _ => BTreeMap::new(),
+    };
     let outcome = match decide(&mut state, &judged.key) {
         Some(outcome) => outcome,
         None => judged.node.map_or(Outcome::Gated, |node| Outcome::Bound(node.to_string())),
     };
     Ok(match outcome {
-        Outcome::Bound(_) => Judgement { outcome, feasible, scores },
+        Outcome::Bound(_) => Judgement { outcome, feasible, scores, preemption: BTreeMap::new() },
         Outcome::Waits { .. } | Outcome::Gated => {
-            Judgement { outcome, feasible: BTreeSet::new(), scores: ScoreTable::default() }
+            Judgement { outcome, feasible: BTreeSet::new(), scores: ScoreTable::default(), preemption }
         }
     })
 }
@@ -81,6 +86,16 @@ fn read_objects(objects: &[Value], interner: &mut Interner) -> Result<Vec<Event>
         lists.push(Event::Selectors(kind, Change::Reset(selectors)));
     }
     Ok(lists)
+}
+
+/// The pods that would have to go, by node, from each of the best nodes. Those that go already are not told, as nothing
+/// is done about them.
+fn preemption(state: &State, pod: &Pod, profile: &Profile) -> BTreeMap<String, BTreeSet<String>> {
+    let best = candidates(state.snapshot(), pod, profile).into_iter().map(|candidate| {
+        let victims = candidate.victims.iter().filter(|victim| !victim.terminating);
+        (candidate.node.to_string(), victims.map(|victim| victim.key.name.to_string()).collect())
+    });
+    best.collect()
 }
 
 fn read_node(object: &Value, interner: &mut Interner) -> Result<Node, Error> {

@@ -1,9 +1,9 @@
-//! Claims, volumes and what else there is of storage, as data.
+//! Claims, volumes and what else there is of storage, and disruption budgets, as data.
 
 use edge_core::state::{Change, Event, StorageChange};
 use edge_core::wire::{
-    ClaimObject, CsiDriverObject, CsiNodeObject, Interner, PersistentVolumeObject, StorageCapacityObject,
-    StorageClassObject, VolumeAttachmentObject,
+    ClaimObject, CsiDriverObject, CsiNodeObject, DisruptionBudgetObject, Interner, PersistentVolumeObject,
+    StorageCapacityObject, StorageClassObject, VolumeAttachmentObject,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::Error;
 pub struct Storage(pub Value);
 
 /// Kinds with the collections that hold them.
-pub(crate) const COLLECTIONS: [(&str, &str); 7] = [
+pub(crate) const COLLECTIONS: [(&str, &str); 8] = [
     ("StorageClass", "/apis/storage.k8s.io/v1/storageclasses"),
     ("CSIDriver", "/apis/storage.k8s.io/v1/csidrivers"),
     ("CSINode", "/apis/storage.k8s.io/v1/csinodes"),
@@ -24,7 +24,17 @@ pub(crate) const COLLECTIONS: [(&str, &str); 7] = [
     ("PersistentVolume", "/api/v1/persistentvolumes"),
     ("PersistentVolumeClaim", "/api/v1/namespaces/default/persistentvolumeclaims"),
     ("VolumeAttachment", "/apis/storage.k8s.io/v1/volumeattachments"),
+    ("PodDisruptionBudget", "/apis/policy/v1/namespaces/default/poddisruptionbudgets"),
 ];
+
+/// A PodDisruptionBudget named by the value of the label `app` that it selects, by which so many pods may go.
+pub fn budget(app: &str, allowed: u32) -> Storage {
+    Storage(json!({
+        "kind": "PodDisruptionBudget", "metadata": {"name": app},
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": app}}},
+        "status": {"disruptionsAllowed": allowed, "currentHealthy": 1, "desiredHealthy": 1, "expectedPods": 1},
+    }))
+}
 
 /// A claim of 5 GiB of this class; an empty class is none.
 pub fn claim(name: &str, class: &str) -> Storage {
@@ -90,6 +100,11 @@ pub(crate) fn events(written: &[Value], interner: &mut Interner) -> Result<Vec<E
     for object in written {
         let text = object.to_string();
         let change = match object["kind"].as_str().unwrap_or_default() {
+            "PodDisruptionBudget" => {
+                let read = serde_json::from_str::<DisruptionBudgetObject>(&text)?.into_budget(interner)?;
+                events.push(Event::DisruptionBudgets(Change::Put(Box::new(read))));
+                continue;
+            }
             "PersistentVolumeClaim" => {
                 let read = serde_json::from_str::<ClaimObject>(&text)?.into_claim(interner)?;
                 StorageChange::Claims(Change::Put(Box::new(read)))

@@ -1,5 +1,8 @@
 //! What kube-scheduler decides.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
 use controlplane::{ControlPlane, wait_for};
 use edge_core::placement::Profile;
 use serde_json::{Value, json};
@@ -31,7 +34,7 @@ const CANARY: &str = "canary";
 impl Default for Setup {
     /// All plugins that edge-scheduler has so far.
     fn default() -> Self {
-        Self { without: vec!["DynamicResources", "DefaultPreemption"] }
+        Self { without: vec!["DynamicResources"] }
     }
 }
 
@@ -109,7 +112,15 @@ pub(crate) fn judge(
         // That it was is known once a pod was judged that came later and goes last.
         has_seen(cluster, &format!("{name}-canary"), mark)?;
     }
-    let Attempts { count, scores } = log.read(&format!("{NAMESPACE}/{name}"))?;
+    let mut attempts = log.read(&format!("{NAMESPACE}/{name}"))?;
+    let preemption = match nominated(&cluster.client().get(&format!("{PODS}/{name}"))?) {
+        Some(node) if matches!(outcome, Outcome::Waits { .. }) => {
+            await_preemption(cluster, log, name, mark, &mut attempts)?;
+            [(node.to_owned(), victims(cluster)?)].into()
+        }
+        _ => BTreeMap::new(),
+    };
+    let Attempts { count, scores, .. } = attempts;
     if (count == 0) != to_be_left_alone {
         return Err(Error::Log(format!("pod {name} was tried {count} times, which can't be")));
     }
@@ -118,7 +129,48 @@ pub(crate) fn judge(
     if let Outcome::Bound(node) = &outcome {
         feasible.insert(node.clone());
     }
-    Ok(Judgement { outcome, feasible, scores })
+    Ok(Judgement { outcome, feasible, scores, preemption })
+}
+
+/// Waits until kube-scheduler has asked for the deletion of every victim. It says in its log when it begins with that
+/// and when it is done, and begins before it tries another pod, if there is somebody to delete at all.
+fn await_preemption(
+    cluster: &ControlPlane,
+    log: &mut Log,
+    name: &str,
+    mark: Option<&str>,
+    attempts: &mut Attempts,
+) -> Result<(), Error> {
+    has_seen(cluster, &format!("{name}-after"), mark)?;
+    let pod = format!("{NAMESPACE}/{name}");
+    let begin = Instant::now();
+    loop {
+        attempts.add(log.read(&pod)?);
+        if attempts.preempted || !attempts.preempts {
+            return Ok(());
+        }
+        if begin.elapsed() > LIMIT {
+            return Err(Error::Log(format!("the preemption for pod {name} does not end")));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The placed pods that kube-scheduler takes away.
+fn victims(cluster: &ControlPlane) -> Result<BTreeSet<String>, controlplane::Error> {
+    let pods = cluster.client().get(PODS)?;
+    let is_victim = |pod: &&Value| {
+        let conditions = pod["status"]["conditions"].as_array();
+        let is_it = |condition: &Value| condition["reason"] == "PreemptionByScheduler";
+        conditions.is_some_and(|conditions| conditions.iter().any(is_it))
+            && pod["metadata"]["deletionTimestamp"] != Value::Null
+    };
+    let name = |pod: &Value| pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    Ok(pods["items"].as_array().into_iter().flatten().filter(is_victim).map(name).collect())
+}
+
+fn nominated(pod: &Value) -> Option<&str> {
+    pod["status"]["nominatedNodeName"].as_str()
 }
 
 /// Whether this pod, of which there is a verdict, waits for its volumes.

@@ -35,6 +35,9 @@ pub struct Judgement {
     pub feasible: BTreeSet<String>,
     /// How they score.
     pub scores: ScoreTable,
+    /// For a pod that preempts, the pods that have to go by the node they have to go from. Of several nodes, all equally
+    /// good, one is taken by chance.
+    pub preemption: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A state about which the two schedulers differ.
@@ -112,6 +115,10 @@ impl Judgement {
             (Outcome::Waits { .. }, Outcome::Waits { .. }) => what.push("the message"),
             _ => what.push("the verdict"),
         }
+        let is_ours = |(node, victims): (&String, _)| ours.preemption.get(node) == Some(victims);
+        if !self.preemption.iter().all(is_ours) || self.preemption.is_empty() != ours.preemption.is_empty() {
+            what.push("the victims");
+        }
         if self.feasible != ours.feasible {
             what.push("the feasible nodes");
         }
@@ -128,6 +135,9 @@ impl fmt::Display for Judgement {
             Outcome::Bound(node) => writeln!(f, "bound to {node}")?,
             Outcome::Waits { reason, message } => writeln!(f, "{reason}: {message}")?,
             Outcome::Gated => writeln!(f, "gated")?,
+        }
+        for (node, victims) in &self.preemption {
+            writeln!(f, "  preempts on {node}: {}", victims.iter().cloned().collect::<Vec<_>>().join(" "))?;
         }
         for node in &self.feasible {
             write!(f, "  {node}: {}", self.scores.total(node))?;

@@ -90,20 +90,19 @@ impl Plugin for DefaultPreemption {
         let fit_error = FitError { num_nodes, diagnosis, ..FitError::default() };
         PostFilter::Reject { said: Some(said(&fit_error.to_string())), gives_up: true }
     }
-}
 
-// === impl DefaultPreemption ===
-
-impl DefaultPreemption {
-    /// The candidates that are equally good and better than all others. Of them the first is taken; upstream
-    /// takes any.
-    pub fn best(&self, unschedulable: &Unschedulable<'_>) -> Vec<Candidate> {
+    /// Those that are equally good and better than all others. Of them the first is taken; upstream takes any.
+    fn candidates(&self, unschedulable: &Unschedulable<'_>) -> Vec<Candidate> {
         if !unschedulable.cycle.pod.preempts || waits_for_victims(unschedulable) {
             return Vec::new();
         }
         best_of(self.dry_run(unschedulable).candidates)
     }
+}
 
+// === impl DefaultPreemption ===
+
+impl DefaultPreemption {
     fn dry_run(&self, unschedulable: &Unschedulable<'_>) -> DryRun {
         dry_run::run(unschedulable, |nodes| self.enough_candidates(nodes))
     }

@@ -6,9 +6,11 @@ mod affinity;
 mod company;
 mod nodes;
 mod pods;
+mod preemption;
 mod volumes;
 
 use crate::{ClusterState, Rng};
+pub use preemption::preemption;
 
 const ZONES: [&str; 3] = ["east", "west", "north"];
 const SIZES: [&str; 5] = ["1", "5", "9", "0x5", "large"];

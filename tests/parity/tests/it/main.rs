@@ -18,6 +18,8 @@ mod pod_affinity;
 #[cfg(test)]
 mod ports;
 #[cfg(test)]
+mod preemption;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod requests;

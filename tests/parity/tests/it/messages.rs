@@ -53,11 +53,3 @@ fn reasons_are_sorted_as_text() {
         "0/12 nodes are available: 10 Insufficient cpu, 2 node(s) were unschedulable.",
     );
 }
-
-#[test]
-fn the_priority_of_a_pod_changes_nothing_without_preemption() {
-    let low = pod().request("cpu", "4").with("priorityClassName", "low".into());
-    let high = pod().request("cpu", "1").with("priorityClassName", "high".into());
-    let state = state([node("a")]).placed("a", low).pod(high);
-    check("nobody is thrown out", state, "0/1 nodes are available: 1 Insufficient cpu.");
-}

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use parity::{ClusterState, Difference, Judgement, Outcome, generate};
 
-use crate::support::with_bed;
+use crate::support::{number, with_bed};
 
 /// The first seed of the short run; each next state has the next seed.
 const SEED: u64 = 1;
@@ -54,12 +54,5 @@ fn kind(judgement: &Judgement) -> &'static str {
         (Outcome::Bound(_), 1, _) => "one feasible node",
         (Outcome::Bound(_), _, 1) => "one best node",
         (Outcome::Bound(_), _, _) => "several best nodes",
-    }
-}
-
-fn number(variable: &str, default: u64) -> u64 {
-    match env::var(variable) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable}={text:?} is no number")),
-        Err(_) => default,
     }
 }

@@ -23,12 +23,23 @@ pub(crate) fn check(sentence: &str, state: ClusterState, expected: &str) {
     assert!(found == expected, "{sentence}: expected {expected:?}\n{judgement}\n{}", state.to_yaml());
 }
 
-/// A verdict in a word: the best nodes, `gated`, or the message.
+/// A verdict in a word: the best nodes, `gated`, or the message without what it says of preemption, about which both agree
+/// too.
 pub(crate) fn describe(judgement: &Judgement) -> String {
     match &judgement.outcome {
         Outcome::Bound(_) => judgement.best().into_iter().collect::<Vec<_>>().join(" "),
         Outcome::Gated => "gated".to_owned(),
-        Outcome::Waits { reason, message } if reason == "Unschedulable" => message.clone(),
+        Outcome::Waits { reason, message } if reason == "Unschedulable" => {
+            message.split(" preemption: ").next().unwrap_or_default().to_owned()
+        }
         Outcome::Waits { reason, message } => format!("{reason}: {message}"),
+    }
+}
+
+/// The number that this environment variable is set to.
+pub(crate) fn number(variable: &str, default: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable}={text:?} is no number")),
+        Err(_) => default,
     }
 }
