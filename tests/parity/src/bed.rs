@@ -56,7 +56,8 @@ const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 /// How often a difference is looked at again that may come of kube-scheduler's not knowing all objects yet.
 const RETRIES: usize = 3;
 
-/// The priority classes that pods may name, and their values.
+/// The priority classes that pods may name, and their values. There is one more, `never`, as high as `high`, whose pods
+/// preempt nobody.
 const PRIORITY_CLASSES: [(&str, i64); 4] =
     [("high", 1000), ("middle", 500), ("low", -10), (LAST_CLASS, -2_147_483_648)];
 
@@ -311,6 +312,8 @@ impl Bed {
             let class = json!({"metadata": {"name": name}, "value": value});
             client.create("/apis/scheduling.k8s.io/v1/priorityclasses", &class)?;
         }
+        let never = json!({"metadata": {"name": "never"}, "value": 1000, "preemptionPolicy": "Never"});
+        client.create("/apis/scheduling.k8s.io/v1/priorityclasses", &never)?;
         client.create("/apis/node.k8s.io/v1/runtimeclasses", &runtime_class())?;
         let mut pod = crate::pod().with("priorityClassName", LAST_CLASS.into());
         pod.0["metadata"]["name"] = "probe".into();

@@ -15,9 +15,12 @@ pub fn preemption(seed: u64) -> ClusterState {
     let mut state = crate::state(nodes);
     for node in state.nodes.clone() {
         // Up to twelve pods upstream sorts so that equal ones keep their order.
-        for _ in 0..rng.range(1, 7) {
+        let pods = rng.range(1, 7);
+        // Two pods of one node never have the same port.
+        let port = if rng.percent(40) { rng.below(pods) } else { pods };
+        for idx in 0..pods {
             let pod = placed(&mut rng);
-            state = state.placed(node.name(), pod);
+            state = state.placed(node.name(), if idx == port { pod.host_port(8080, "TCP", "") } else { pod });
         }
     }
     for app in APPS {
@@ -32,7 +35,7 @@ pub fn preemption(seed: u64) -> ClusterState {
 
 fn one_node(rng: &mut Rng, idx: usize) -> Node {
     let node = node(&format!("node-{idx}"));
-    let node = node.allocatable("cpu", rng.pick(&["1", "2", "2", "4"]));
+    let node = node.allocatable("cpu", rng.pick(&["1", "2", "2", "2500m"]));
     let node = node.allocatable("pods", rng.pick(&["110", "110", "110", "5", "3"]));
     match rng.below(20) {
         0 => node.cordoned(),
@@ -43,12 +46,9 @@ fn one_node(rng: &mut Rng, idx: usize) -> Node {
 
 fn placed(rng: &mut Rng) -> Pod {
     let mut pod = classed(rng, pod(), &CLASSES);
-    pod = pod.request("cpu", rng.pick(&["100m", "250m", "400m", "500m", "1"]));
+    pod = pod.request("cpu", rng.pick(&["100m", "250m", "400m", "500m", "500m", "1"]));
     if rng.percent(70) {
         pod.0["metadata"]["labels"]["app"] = rng.pick(&APPS).into();
-    }
-    if rng.percent(10) {
-        pod = pod.host_port(8080, "TCP", "");
     }
     if rng.percent(85) {
         pod = pod.status("phase", "Running".into()).status("startTime", rng.pick(&STARTS).into());
@@ -62,13 +62,11 @@ fn placed(rng: &mut Rng) -> Pod {
 }
 
 fn judged(rng: &mut Rng) -> Pod {
-    let mut pod = classed(rng, pod(), &["high", "high", "high", "middle", ""]);
-    pod = pod.request("cpu", rng.pick(&["500m", "1", "1", "1500m", "2"]));
+    let mut pod =
+        classed(rng, pod(), &["high", "high", "high", "high", "high", "middle", "middle", "", "never"]);
+    pod = pod.request("cpu", rng.pick(&["1", "1", "1500m", "2", "2"]));
     if rng.percent(20) {
         pod = pod.host_port(8080, "TCP", "");
-    }
-    if rng.percent(5) {
-        pod = pod.with("preemptionPolicy", "Never".into());
     }
     pod
 }

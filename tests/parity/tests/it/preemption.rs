@@ -90,7 +90,7 @@ fn why_preemption_does_not_help_is_told() {
     let not_enough =
         "0/3 nodes are available: 1 Insufficient cpu, 2 Preemption is not helpful for scheduling.";
     check("not enough", beside.pod(classed("high", "2")), &format!("{said}{not_enough}"));
-    let never = classed("high", "2").with("preemptionPolicy", "Never".into());
+    let never = classed("never", "2");
     let never = full().placed("a", classed("low", "4")).pod(never);
     check("a pod that never preempts", never, &format!("{said}not eligible due to preemptionPolicy=Never."));
 }
