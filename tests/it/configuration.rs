@@ -6,9 +6,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-/// Plugins that kube-scheduler has none of, or that this version lacks.
-const NOT_COMPARED: [&str; 5] =
-    ["NetworkDelay", "CloudOffload", "VMICapacity", "PodTopologySpread", "InterPodAffinity"];
+/// Plugins that kube-scheduler has none of.
+const NOT_COMPARED: [&str; 3] = ["NetworkDelay", "CloudOffload", "VMICapacity"];
 
 const OURS: &str = env!("CARGO_BIN_EXE_edge-scheduler");
 static KUBE_SCHEDULER: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -114,6 +113,7 @@ fn configurations_are_completed_as_kube_scheduler_does() {
         "profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {ignoredResources: [example.com/a], scoringStrategy: {type: RequestedToCapacityRatio, requestedToCapacityRatio: {shape: [{utilization: 0, score: 0}, {utilization: 100, score: 10}]}}}}]}]",
         "profiles: [{pluginConfig: [{name: VolumeBinding, args: {bindTimeoutSeconds: 30}}, {name: DynamicResources, args: {filterTimeout: 0s}}]}]",
         "profiles: [{pluginConfig: [{name: NodeResourcesBalancedAllocation, args: {resources: [{name: memory}]}}]}]",
+        "profiles: [{pluginConfig: [{name: PodTopologySpread, args: {defaultingType: List, defaultConstraints: [{maxSkew: 2, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]}}, {name: InterPodAffinity, args: {hardPodAffinityWeight: 0}}]}]",
     ];
     check(completed_differently, &configurations);
 }
