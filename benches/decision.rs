@@ -7,8 +7,11 @@ use std::time::{Duration, Instant};
 
 use divan::Bencher;
 use edge_core::delay::DelayRow;
-use edge_core::model::{Bytes, Delay, MilliCpu, Name, Node, NodeName, NonZeroRequest, Owner, Pod, Resources};
-use edge_core::placement::{Decision, Profile, Snapshot, place};
+use edge_core::model::{
+    Bytes, Delay, LabelSelector, Labels, MilliCpu, Name, Node, NodeName, NonZeroRequest, Owner, Pod,
+    PodAffinity, PodAffinityTerm, PodSelector, Resources, SelectorKind,
+};
+use edge_core::placement::{Decision, HOSTNAME, Profile, Snapshot, ZONE, place};
 
 /// A case: how many nodes, and what the pods ask for.
 #[derive(Clone, Copy)]
@@ -28,15 +31,21 @@ enum Ask {
     ThreeNodes,
     /// To be near the nearest of a workload's 20 replicas.
     Workload,
+    /// To be spread by default with the pods of a Service, of which there is one on every third node.
+    Service,
+    /// The same, and to be on no node with another of them.
+    Apart,
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 8] = [
     Case { nodes: 1_000, ask: Ask::Plain },
     Case { nodes: 1_000, ask: Ask::OneNode },
     Case { nodes: 5_000, ask: Ask::Plain },
     Case { nodes: 5_000, ask: Ask::OneNode },
     Case { nodes: 5_000, ask: Ask::ThreeNodes },
     Case { nodes: 5_000, ask: Ask::Workload },
+    Case { nodes: 5_000, ask: Ask::Service },
+    Case { nodes: 5_000, ask: Ask::Apart },
 ];
 
 /// How many nodes are anchors.
@@ -104,12 +113,14 @@ impl Case {
             Ask::OneNode => vec![near(idx)],
             Ask::ThreeNodes => vec![near(idx), near(idx + 1), near(idx + 2)],
             Ask::Workload => vec![("delay_db".to_owned(), "20".to_owned())],
+            Ask::Service | Ask::Apart => vec![("app".to_owned(), "web".to_owned())],
         };
         let (cpu, memory) = (MilliCpu(100), Bytes(500 << 20));
         Pod {
             labels: labels.into_iter().collect(),
             requests: Resources { cpu, memory, ..Resources::default() },
             non_zero: NonZeroRequest { cpu, memory },
+            pod_affinity: matches!(self.ask, Ask::Apart).then(apart),
             ..Pod::pending("default", &format!("pod-{idx}"))
         }
     }
@@ -137,7 +148,36 @@ impl Case {
             let pod = Pod { owner: owner.clone(), ..Pod::pending("default", &format!("db-{replica}")) };
             snapshot.workloads.add(&pod, slot);
         }
+        if matches!(self.ask, Ask::Service | Ask::Apart) {
+            add_service(self, &mut snapshot);
+        }
         snapshot
+    }
+}
+
+fn web() -> Labels {
+    [("app", "web")].into_iter().collect()
+}
+
+/// On no node with a pod of the Service.
+fn apart() -> Arc<PodAffinity> {
+    let term = PodAffinityTerm {
+        topology_key: HOSTNAME.into(),
+        selector: LabelSelector::from(&web()),
+        namespaces: ["default".into()].into(),
+        namespace_selector: LabelSelector::Nothing,
+    };
+    Arc::new(PodAffinity { required_anti: [term].into(), ..PodAffinity::default() })
+}
+
+/// A Service, and one of its pods on every third node.
+fn add_service(case: Case, snapshot: &mut Snapshot) {
+    let selector = LabelSelector::from(&web());
+    let (namespace, name): (Name, Name) = ("default".into(), "web".into());
+    snapshot.selectors.put(PodSelector { kind: SelectorKind::Service, namespace, name, selector });
+    for idx in (0..case.nodes).step_by(3) {
+        let slot = snapshot.nodes.slot_of(&self::name(idx));
+        snapshot.add_pod(&Arc::new(case.pod(idx)), slot);
     }
 }
 
@@ -146,8 +186,9 @@ fn name(idx: u32) -> NodeName {
 }
 
 fn node(idx: u32) -> Node {
-    let labels: [(Name, Name); 3] = [
-        ("kubernetes.io/hostname".into(), format!("node-{idx}").into()),
+    let labels: [(Name, Name); 4] = [
+        (HOSTNAME.into(), format!("node-{idx}").into()),
+        (ZONE.into(), format!("zone-{}", idx % 3).into()),
         ("kubernetes.io/os".into(), "linux".into()),
         ("kubernetes.io/arch".into(), "amd64".into()),
     ];

@@ -38,6 +38,11 @@ impl AffinityIndex {
         }
     }
 
+    /// Whether no placed pod has any.
+    pub fn is_empty(&self) -> bool {
+        self.bearers.is_empty()
+    }
+
     /// Each affinity, and how many pods have it on which nodes.
     pub fn iter(&self) -> impl Iterator<Item = (&PodAffinity, &BTreeMap<NodeSlot, u32>)> {
         self.bearers.iter().map(|(affinity, slots)| (affinity.as_ref(), slots))
@@ -60,7 +65,7 @@ mod tests {
         let pod = |name| Pod { pod_affinity: Some(Arc::new(affinity.clone())), ..Pod::pending("a", name) };
         let mut index = AffinityIndex::default();
         index.add(&Pod::pending("a", "plain"), NodeSlot(0));
-        assert_eq!(index.iter().count(), 0);
+        assert!(index.is_empty());
         index.add(&pod("p1"), NodeSlot(1));
         index.add(&pod("p2"), NodeSlot(1));
         index.add(&pod("p3"), NodeSlot(2));

@@ -33,6 +33,9 @@ impl<'a> Check<'a> {
     pub(super) fn of(cycle: Cycle<'a>) -> Option<Self> {
         let Cycle { pod, snapshot } = cycle;
         let (required, required_anti) = term::required(pod);
+        if required.is_empty() && required_anti.is_empty() && snapshot.affinities.is_empty() {
+            return None;
+        }
         let none = TopologyCounts::new(&snapshot.nodes);
         let mut check = Self {
             cycle,

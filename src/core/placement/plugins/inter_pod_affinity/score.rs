@@ -11,6 +11,9 @@ pub(super) struct Weights<'a>(TopologyCounts<'a>);
 
 /// What the pod and the placed pods prefer; none if no preference meets its match.
 pub(super) fn weigh<'a>(plugin: &InterPodAffinity, cycle: Cycle<'a>) -> Option<Weights<'a>> {
+    if cycle.pod.pod_affinity.is_none() && cycle.snapshot.affinities.is_empty() {
+        return None;
+    }
     let mut weights = Weights(TopologyCounts::new(&cycle.snapshot.nodes));
     let own = cycle.pod.pod_affinity.as_deref();
     let own = own.filter(|own| !own.preferred.is_empty() || !own.preferred_anti.is_empty());
