@@ -117,7 +117,7 @@ fn a_leader_whose_lease_is_taken_ends_and_says_so() {
 }
 
 #[test]
-fn a_lease_that_is_forbidden_is_named_with_what_to_do() {
+fn a_lease_that_cannot_be_made_is_named_with_what_to_look_at() {
     let bed = bed(1);
     let flags = ["--leader-elect-resource-namespace=nowhere"];
     let replica = bed.replica("lost", &flags);
