@@ -12,6 +12,7 @@ pub struct PodAmounts {
     labels: String,
     /// Resource, unit, amount.
     requests: Vec<(String, &'static str, f64)>,
+    limits: Vec<(String, &'static str, f64)>,
 }
 
 // === impl PodAmounts ===
@@ -36,28 +37,42 @@ impl PodAmounts {
             escape(&pod.scheduler_name),
             pod.priority,
         );
-        Self { labels, requests: amounts(&pod.requests) }
+        let limits = pod.limits.as_deref().map(amounts).unwrap_or_default();
+        Self { labels, requests: amounts(&pod.requests), limits }
     }
 }
 
 /// The text that Prometheus reads.
 pub fn render(pods: &[PodAmounts]) -> String {
-    let mut text = String::from(
-        "# HELP kube_pod_resource_request [STABLE] Resources requested by workloads on the cluster, broken down by \
-         pod. This shows the resource usage the scheduler and kubelet expect per pod for resources along with the \
-         unit for the resource if any.\n# TYPE kube_pod_resource_request gauge\n",
+    let mut text = String::new();
+    write_family(&mut text, "kube_pod_resource_limit", "Resources limit for", pods, |pod| &pod.limits);
+    write_family(&mut text, "kube_pod_resource_request", "Resources requested by", pods, |pod| &pod.requests);
+    text
+}
+
+fn write_family(
+    text: &mut String,
+    name: &str,
+    what: &str,
+    pods: &[PodAmounts],
+    amounts: fn(&PodAmounts) -> &Vec<(String, &'static str, f64)>,
+) {
+    if pods.iter().all(|pod| amounts(pod).is_empty()) {
+        return;
+    }
+    // Writing to a string can't fail.
+    _ = writeln!(
+        text,
+        "# HELP {name} [STABLE] {what} workloads on the cluster, broken down by pod. This shows the resource usage \
+         the scheduler and kubelet expect per pod for resources along with the unit for the resource if any.\n\
+         # TYPE {name} gauge"
     );
-    for PodAmounts { labels, requests } in pods {
-        for (resource, unit, amount) in requests {
-            let resource = escape(resource);
-            // Writing to a string can't fail.
-            _ = writeln!(
-                text,
-                "kube_pod_resource_request{{{labels},resource=\"{resource}\",unit=\"{unit}\"}} {amount}"
-            );
+    for pod in pods {
+        for (resource, unit, amount) in amounts(pod) {
+            let (labels, resource) = (&pod.labels, escape(resource));
+            _ = writeln!(text, "{name}{{{labels},resource=\"{resource}\",unit=\"{unit}\"}} {amount}");
         }
     }
-    text
 }
 
 fn amounts(resources: &Resources) -> Vec<(String, &'static str, f64)> {

@@ -108,6 +108,8 @@ pub struct Pod {
     pub gates: Box<[Name]>,
     /// What it requests in all, overhead included (upstream: `component-helpers/resource.PodRequests`).
     pub requests: Resources,
+    /// Its limits, if it has any: for metrics alone (upstream: `component-helpers/resource.PodLimits`).
+    pub limits: Option<Box<Resources>>,
     /// What it takes of a node for scoring.
     pub non_zero: NonZeroRequest,
     /// What it asks for when NodeResourcesFit scores it: as upstream, what the pod requests as a whole is
@@ -182,6 +184,7 @@ impl Pod {
             preempted: false,
             gates: Box::default(),
             requests: Resources::default(),
+            limits: None,
             non_zero: NonZeroRequest::default(),
             scored: NonZeroRequest::default(),
             ports: Box::default(),

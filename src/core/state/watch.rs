@@ -246,6 +246,7 @@ fn is_equivalent(old: &Pod, new: &Pod) -> bool {
         preempts,
         gates,
         requests,
+        limits: _,
         non_zero,
         scored,
         ports,

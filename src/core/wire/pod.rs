@@ -175,6 +175,7 @@ impl PodObject {
             preempted: condition::is_preempted(&status.conditions),
             gates: spec.scheduling_gates.iter().map(|gate| interner.intern(&gate.name)).collect(),
             requests: usage.requests,
+            limits: requests::read_limits(self, interner)?,
             non_zero: usage.non_zero,
             scored: usage.scored,
             ports: super::ports::read(spec, interner)?,

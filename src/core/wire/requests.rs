@@ -78,6 +78,30 @@ pub(super) fn read(pod: &PodObject, interner: &mut Interner) -> Result<Usage, Fa
     })
 }
 
+/// Adds up the pod's limits, none if it has none (upstream: `component-helpers/resource.PodLimits`).
+pub(super) fn read_limits(pod: &PodObject, interner: &mut Interner) -> Result<Option<Box<Resources>>, Fault> {
+    let main = pod.spec.containers.iter().map(|container| (Role::Main, container));
+    let init =
+        pod.spec.init_containers.iter().map(|container| {
+            (if container.is_restartable() { Role::Sidecar } else { Role::Init }, container)
+        });
+    let containers = main.chain(init).map(|(role, container)| Ok((role, container.resources.read_limits()?)));
+    let mut limits = sum(&containers.collect::<Result<Vec<_>, Fault>>()?, &[]);
+    for (name, amount) in pod.spec.resources.read_limits()?.iter().filter(|(name, _)| is_pod_level(name)) {
+        limits.set(name, amount);
+    }
+    if limits.is_empty() {
+        return Ok(None);
+    }
+    let mut overhead = Amounts::read(&pod.spec.overhead)?;
+    for (name, amount) in overhead.clone().iter() {
+        // What is not limited is not limited by its overhead.
+        overhead.set(name, if limits.get(name).is_some_and(|limit| limit != 0) { amount } else { 0 });
+    }
+    limits.add(&overhead);
+    Ok(Some(Box::new(limits.into_resources(interner))))
+}
+
 /// The amounts in force during a resize: the largest of what is wanted, used and granted
 /// (upstream: `determineEffectiveRequests`).
 fn effective<'a>(

@@ -266,3 +266,24 @@ fn only_resources_that_the_scheduler_counts_are_scalars() {
         ]
     );
 }
+
+#[test]
+fn limits_add_up_as_requests_do_and_overhead_counts_only_where_something_is_limited() {
+    let limits = |spec: &str| {
+        let json = format!(r#"{{"metadata": {{"name": "web"}}, "spec": {spec}}}"#);
+        read_pod(&json).unwrap().limits.map(|limits| (limits.cpu.0, limits.memory.0 / MI))
+    };
+    assert_eq!(limits(r#"{"containers": [{"resources": {"requests": {"cpu": "1"}}}]}"#), None);
+    let two = r#"{"resources": {"limits": {"cpu": "1", "memory": "64Mi"}}}, {"resources": {"limits": {"cpu": "500m"}}}"#;
+    assert_eq!(limits(&format!(r#"{{"containers": [{two}]}}"#)), Some((1500, 64)));
+    let init = r#"{"resources": {"limits": {"memory": "128Mi"}}}"#;
+    assert_eq!(
+        limits(&format!(r#"{{"containers": [{two}], "initContainers": [{init}]}}"#)),
+        Some((1500, 128))
+    );
+    let overhead = r#""overhead": {"cpu": "250m", "memory": "8Mi"}"#;
+    let one = r#"{"resources": {"limits": {"cpu": "1"}}}"#;
+    assert_eq!(limits(&format!(r#"{{"containers": [{one}], {overhead}}}"#)), Some((1250, 0)));
+    let pod_level = r#""resources": {"limits": {"cpu": "4"}}"#;
+    assert_eq!(limits(&format!(r#"{{"containers": [{one}], {pod_level}}}"#)), Some((4000, 0)));
+}
