@@ -23,9 +23,7 @@ fn full_bed() -> (Bed, String, String) {
     }
     for name in ["lower", "low"] {
         // The API server admits pods of a class once it has heard of it.
-        bed.wait(&format!("a pod of class {name}"), || {
-            bed.cp.client().create(PODS, &large(name, name)).ok()
-        });
+        bed.wait(&format!("a pod of class {name}"), || bed.cp.client().create(PODS, &large(name, name)).ok());
     }
     let (lower, low) = (bed.node_of("lower"), bed.node_of("low"));
     assert_ne!(lower, low);
