@@ -94,6 +94,17 @@ pub fn resolve(snapshot: &Snapshot, pod: &Pod, anchor: &Anchor) -> Result<Anchor
     })
 }
 
+/// Whether `anchor` is a node.
+pub fn is_node(snapshot: &Snapshot, anchor: &Anchor) -> bool {
+    anchor.kind.as_deref().is_none_or(|kind| kind == "node") && snapshot.nodes.find(&anchor.name).is_some()
+}
+
+/// Whether `replica` belongs to a workload that `anchor`, as `pod` names it, may be.
+pub fn is_replica(pod: &Pod, anchor: &Anchor, replica: &Pod) -> bool {
+    let kind = anchor.kind.as_deref();
+    readings(pod, &anchor.name).any(|(name, namespace)| is_own(replica, kind, name, namespace))
+}
+
 /// The nodes of a workload that are still there: a pod can outlive its Node object for a while, but
 /// nothing can be near it.
 fn live_slots<'a>(snapshot: &'a Snapshot, workload: &'a Workload) -> impl Iterator<Item = NodeSlot> + 'a {

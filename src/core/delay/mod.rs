@@ -5,7 +5,7 @@ mod constraint;
 pub mod file;
 mod table;
 
-pub use anchor::{AnchorNodes, Unresolved, resolve};
+pub use anchor::{AnchorNodes, Unresolved, is_node, is_replica, resolve};
 pub use constraint::{
     Anchor, ConstraintError, DECISION_ANNOTATION, DELAY_ANNOTATION, DELAY_LABEL_PREFIX, DELAY_TO_ANNOTATION,
     DelayConstraint, DelayConstraints, Replicas,

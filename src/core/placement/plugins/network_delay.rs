@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::delay::{
-    AnchorNodes, DECISION_ANNOTATION, DelayConstraint, DelayConstraints, Replicas, Row, Unresolved, resolve,
+    AnchorNodes, DECISION_ANNOTATION, DelayConstraint, DelayConstraints, Replicas, Row, Unresolved, is_node,
+    is_replica, resolve,
 };
 use crate::model::{Delay, NodeName, Pod};
 use crate::placement::{
@@ -32,6 +33,8 @@ struct Bound<'a> {
     replicas: Replicas,
     /// The anchor's nodes with their rows; empty where the pod is the first of the anchor itself.
     rows: Vec<(NodeSlot, Option<&'a Row>)>,
+    /// Whether the pod belongs to the anchor itself, so that it may be its first.
+    is_own: bool,
     exceeded: Reason,
     unknown: Reason,
 }
@@ -46,6 +49,10 @@ struct Ball<'a> {
     /// By constraint and then by slot, the delay that counts.
     delays: Vec<Cow<'a, [Option<Delay>]>>,
 }
+
+/// The same where the pods of a node are not those that there are: a node whose replicas of an anchor are gone is no
+/// anchor any more.
+struct Tried<'b, 'a>(&'b Ball<'a>);
 
 /// Why a radius can't be had now.
 enum NoRadius {
@@ -176,12 +183,40 @@ impl NodeFilter for Ball<'_> {
         self.broken(node.slot).is_none()
     }
 
+    fn fork(&self) -> Option<Box<dyn NodeFilter + '_>> {
+        Some(Box::new(Tried(self)))
+    }
+
     fn scorer(&self) -> Option<&dyn NodeScorer> {
         Some(self)
     }
 
     fn reserve(&self, node: NodeView<'_>) -> Vec<(&'static str, String)> {
         vec![(DECISION_ANNOTATION, self.radius.describe(self.cycle, node.slot))]
+    }
+}
+
+impl NodeFilter for Tried<'_, '_> {
+    fn filter(&self, node: NodeView<'_>) -> Verdict {
+        let Self(ball) = self;
+        let loses_anchor = |bound: &&Bound<'_>| bound.loses_anchor(ball.cycle, node);
+        for bound in ball.radius.0.iter().filter(loses_anchor) {
+            let holds = match bound.measured_without(node.slot) {
+                Some(delay) => delay <= bound.constraint.bound,
+                None => bound.rows.len() == 1 && bound.is_own,
+            };
+            if !holds {
+                return Rejection::unresolvable(bound.exceeded.clone()).into();
+            }
+        }
+        let broken = ball.measured(node.slot).find(|(bound, delay)| {
+            !bound.loses_anchor(ball.cycle, node) && delay.is_none_or(|delay| delay > bound.constraint.bound)
+        });
+        if broken.is_some() { ball.filter(node) } else { Verdict::Fits }
+    }
+
+    fn fork(&self) -> Option<Box<dyn NodeFilter + '_>> {
+        self.0.fork()
     }
 }
 
@@ -203,10 +238,11 @@ impl<'a> Bound<'a> {
             }
             AnchorNodes::FirstOfItself => Vec::new(),
         };
+        let is_own = is_replica(cycle.pod, &constraint.anchor, cycle.pod);
         let DelayConstraint { anchor, bound } = &constraint;
         let exceeded = Reason::said(format!("node(s) exceeded the delay to {anchor} ({bound} ms)"));
         let unknown = Reason::said(format!("node(s) had no known delay to {anchor}"));
-        Ok(Self { constraint, replicas, rows, exceeded, unknown })
+        Ok(Self { constraint, replicas, rows, is_own, exceeded, unknown })
     }
 
     /// The anchor's nodes whose rows are not here yet.
@@ -258,6 +294,24 @@ impl<'a> Bound<'a> {
             }
         }
         farthest
+    }
+
+    /// Whether the anchor is a workload that has replicas on the node, but would not have with these pods.
+    fn loses_anchor(&self, cycle: Cycle<'_>, node: NodeView<'_>) -> bool {
+        let anchor = &self.constraint.anchor;
+        self.rows.iter().any(|(slot, _)| *slot == node.slot)
+            && !is_node(cycle.snapshot, anchor)
+            && !node.usage.pods.iter().any(|pod| !pod.terminating && is_replica(cycle.pod, anchor, pod))
+    }
+
+    /// The delay that counts for a node if the anchor is not there any more.
+    fn measured_without(&self, slot: NodeSlot) -> Option<Delay> {
+        let elsewhere = self.rows.iter().filter(|(from, _)| *from != slot);
+        let delays = elsewhere.map(|(_, row)| row.and_then(|row| row.to(slot)));
+        match self.replicas {
+            Replicas::Nearest => delays.flatten().min(),
+            Replicas::All => delays.collect::<Option<Vec<_>>>()?.into_iter().max(),
+        }
     }
 
     /// The delay that counts for a node and where it is measured from: to the nearest replica, or, where

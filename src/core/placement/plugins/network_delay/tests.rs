@@ -185,3 +185,54 @@ fn only_what_can_help_wakes_a_pod() {
     assert!(cured(ClusterEvent::NodeAdded(&new)));
     assert!(!cured(ClusterEvent::NodeUpdated { old: &old, new: &new }));
 }
+
+/// Of a cluster with these pods on these nodes, the nodes that would admit `pod` if those of the pods that have
+/// priority 0 were gone.
+#[track_caller]
+fn check_without(pod: &Pod, placed: &[(&Pod, &str)], expected: &str) {
+    let mut snapshot = line(placed);
+    for (pod, node) in placed {
+        let slot = snapshot.nodes.slot(node).unwrap();
+        snapshot.nodes.usage_mut(slot).unwrap().add(&std::sync::Arc::new((*pod).clone()));
+    }
+    let PreFilter::Check(filter) = NetworkDelay.pre_filter(Cycle { pod, snapshot: &snapshot }) else {
+        panic!("no check")
+    };
+    let fork = filter.fork().unwrap();
+    let admits = |node: &NodeView<'_>| {
+        let mut usage = node.usage.clone();
+        usage.pods.retain(|pod| pod.priority > 0);
+        fork.filter(NodeView { usage: &usage, ..*node }) == Verdict::Fits
+    };
+    let fits: String = snapshot.nodes.iter().filter(admits).map(|node| node.node.name.to_string()).collect();
+    assert_eq!(fits, expected);
+}
+
+#[test]
+fn an_anchor_is_not_taken_away_for_the_pod_that_needs_it() {
+    let db = replica("default", "db");
+    let high = Pod { priority: 1, key: crate::model::PodKey::new("default", "db-high"), ..db.clone() };
+    let near = pod("web", &[("delay_db", "10")], &[]);
+    // A pod that is to go is one of the judged node alone, so elsewhere the anchor stays.
+    check_without(&near, &[(&db, "b")], "ac");
+    check_without(&near, &[(&high, "b")], "abc");
+    // Another replica is near enough to `b`, but not to `a`.
+    check_without(&near, &[(&db, "b"), (&high, "c")], "abcd");
+    check_without(&near, &[(&db, "a"), (&high, "c")], "bcd");
+    // Its own first replica goes anywhere.
+    let own = Pod {
+        labels: near.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        ..db.clone()
+    };
+    let own = Pod {
+        labels: own
+            .labels
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .chain([("pod-template-hash".into(), "5d4f".into())])
+            .collect(),
+        ..own
+    };
+    check_without(&own, &[(&db, "b")], "abc");
+    check_without(&pod("web", &[("delay_b", "10")], &[]), &[(&db, "b")], "abc");
+}
