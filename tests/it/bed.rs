@@ -15,7 +15,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 /// A cluster with delays and a scheduler; all of it ends with the value.
 pub(crate) struct Bed {
     // The scheduler is declared first so that it ends before its API server.
-    pub(crate) scheduler: Option<Replica>,
+    scheduler: Option<Replica>,
     pub(crate) cp: ControlPlane,
     delays: TempDir,
 }

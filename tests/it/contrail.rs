@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use controlplane::{FakeNode, Options};
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, PODS, Replica};
+use crate::bed::{Bed, PODS, PodSpec, Replica};
 
 const CONFIG: &str = include_str!("../../src/config/fixtures/contrail-scheduler.yaml");
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
@@ -120,6 +120,10 @@ fn each_network_of_a_pod_counts() {
     assert_even(&per_node);
     deploy(&bed, "second", r#"[{"name": "left"}]"#, 3);
     assert_eq!(placed(&bed, 33, 1), DPDK.map(|name| (name.to_owned(), 11)).into());
+    // Nobody can say how many interfaces this one would take.
+    let annotations = json!({"k8s.v1.cni.cncf.io/networks": "[{"});
+    bed.create(&PodSpec { scheduler: "contrail-scheduler", annotations, ..PodSpec::new("broken") });
+    bed.message_of("broken", |message| message.contains("k8s.v1.cni.cncf.io/networks was neither"));
 }
 
 #[test]

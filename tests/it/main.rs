@@ -26,6 +26,4 @@ mod serving;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
-mod vmi;
-#[cfg(test)]
 mod volumes;

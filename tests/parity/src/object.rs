@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// An object of one of the kinds in [`KINDS`], as it will be written.
+/// An object of one of the kinds in `KINDS`, as it will be written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Object(pub Value);
