@@ -99,12 +99,12 @@ fn a_value_that_is_no_delay_is_named_and_never_bound() {
 fn what_can_not_be_honoured_yet_is_refused_and_never_bound() {
     let bed = Bed::line();
     let mut pod = PodSpec::new("db").json();
-    pod["spec"]["volumes"] = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]);
+    pod["spec"]["resourceClaims"] = json!([{"name": "gpu", "resourceClaimName": "gpu"}]);
     bed.cp.client().create(PODS, &pod).unwrap();
-    let message = bed.reason_of("db", |message| message.contains("volumes"));
+    let message = bed.reason_of("db", |message| message.contains("resourceClaims"));
     assert_eq!(
         message,
-        "0/6 nodes are available: pod uses persistentVolumeClaim volumes, which this version does not schedule."
+        "0/6 nodes are available: pod uses resourceClaims, which this version does not schedule."
     );
     assert_eq!(bed.pod("db")["spec"]["nodeName"], Value::Null);
 }

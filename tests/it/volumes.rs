@@ -79,7 +79,7 @@ fn a_claim_that_waits_for_its_pod_is_bound_and_then_the_pod() {
     // There is no other volume, until there is.
     create_claim(&bed, "more", "local");
     create_pod(&bed, "db", using("more"));
-    let message = bed.message_of("db", |message| message.contains("volumes"));
+    let message = bed.reason_of("db", |message| message.contains("volumes"));
     assert_eq!(
         message,
         "0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind."
@@ -111,7 +111,7 @@ fn a_pod_waits_for_what_the_controllers_do() {
     let bed = bed();
     create_claim(&bed, "now", "");
     create_pod(&bed, "web", using("now"));
-    let message = bed.message_of("web", |message| message.contains("PersistentVolumeClaims"));
+    let message = bed.reason_of("web", |message| message.contains("PersistentVolumeClaims"));
     assert_eq!(message, "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.");
     bed.cp.client().create(VOLUMES, &volume("disk-1", "", "edge-1")).unwrap();
     assert_eq!(bed.node_of("web"), "edge-1");
