@@ -273,10 +273,7 @@ impl<'a> Bound<'a> {
         let mut nearest: Vec<Option<Delay>> = vec![None; num_slots];
         for (from, row) in &self.rows {
             for (known, cell) in nearest.iter_mut().zip(row.map_or(&[][..], Row::cells)) {
-                *known = match (*known, *cell) {
-                    (Some(known), Some(cell)) => Some(known.min(cell)),
-                    (known, cell) => known.or(cell),
-                };
+                *known = Delay::nearer(*known, *cell);
             }
             if let Some(own) = nearest.get_mut(from.idx()) {
                 *own = Some(Delay::ZERO);
