@@ -86,7 +86,9 @@ impl<S: Service<R>, R> Service<R> for Limited<S> {
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         if matches!(self.turn, Turn::NotAsked) {
-            self.turn = Turn::Waits(Box::pin(sleep(self.limit.wait())));
+            let wait = self.limit.wait();
+            // Even a sleep of no length ends with the timer's next tick, a millisecond later.
+            self.turn = if wait.is_zero() { Turn::Come } else { Turn::Waits(Box::pin(sleep(wait))) };
         }
         if let Turn::Waits(sleep) = &mut self.turn {
             ready!(sleep.as_mut().poll(context));
