@@ -1,0 +1,20 @@
+//! Names of the objects that make up an installation.
+
+/// The namespace of everything namespaced.
+pub const NAMESPACE: &str = "edge-system";
+/// Deployment, ServiceAccount and Lease of the scheduler.
+pub const SCHEDULER: &str = "edge-scheduler";
+/// ConfigMap with the scheduler's configuration.
+pub const SCHEDULER_CONFIG: &str = "edge-scheduler-config";
+/// DaemonSet and ServiceAccount of the probe agents.
+pub const PROBE: &str = "edge-probe";
+/// Secret with the keys that authenticate echoes; made in the cluster by the leader.
+pub const PROBE_KEY: &str = "edge-probe-key";
+/// PriorityClass of backups.
+pub const BACKUP_PRIORITY: &str = "edge-backup";
+/// Field manager of what the plugin applies.
+pub const PLUGIN_MANAGER: &str = "kubectl-edge";
+/// Field manager of what the scheduler applies.
+pub const SCHEDULER_MANAGER: &str = "edge-scheduler";
+/// Field manager of what a probe agent applies.
+pub const PROBE_MANAGER: &str = "edge-probe";
