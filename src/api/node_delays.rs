@@ -102,9 +102,13 @@ pub struct NodeDelaysStatus {
     /// The transport of the rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<Transport>,
-    /// How many peers there are rows of: a column of `kubectl get`.
+    /// How many peers there are rows of: a column of `kubectl get`. Set by [`Self::set_rows`].
     #[serde(default)]
     pub measured: u32,
+    /// The nearest peer and the median delay to it, for people: a column of `kubectl get`. Set by
+    /// [`Self::set_rows`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<String>,
     /// By peer in ascending order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<PeerDelay>,
@@ -191,6 +195,21 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
+// === impl NodeDelaysStatus ===
+
+impl NodeDelaysStatus {
+    /// Puts in the rows, and what `kubectl get` shows of them.
+    pub fn set_rows(&mut self, rows: Vec<PeerDelay>) {
+        let answered = rows.iter().filter_map(|row| Some((row.p50_micros?, row)));
+        self.nearest = answered.min_by_key(|(p50, _)| *p50).map(|(p50, row)| {
+            let (millis, hundredths) = (p50 / 1000, p50 % 1000 / 10);
+            format!("{} {millis}.{hundredths:02} ms", row.peer)
+        });
+        self.measured = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        self.rows = rows;
+    }
+}
+
 // === impl NodeDelays ===
 
 impl Resource for NodeDelays {
@@ -261,6 +280,16 @@ impl<'de> Deserialize<'de> for NodeDelays {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_tell_the_nearest_that_answered() {
+        let row = |peer: &str, p50_micros| PeerDelay { peer: peer.into(), p50_micros, ..Default::default() };
+        let mut status = NodeDelaysStatus::default();
+        status.set_rows(vec![row("a", Some(12_345)), row("b", Some(809)), row("c", None)]);
+        assert_eq!((status.measured, status.nearest.as_deref()), (3, Some("b 0.80 ms")));
+        status.set_rows(vec![row("c", None)]);
+        assert_eq!((status.measured, status.nearest), (1, None));
+    }
 
     #[test]
     fn an_object_is_read_as_it_was_written() {
