@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the image of static binaries, as an OCI archive, without a container engine. Needs buildah.
+# Makes the image of static binaries, as an OCI archive, without a container engine. Needs buildah and binutils.
 #
 #   deploy/image.sh ARCHIVE REFERENCE ARCHITECTURE=BINARY...
 #   deploy/image.sh /tmp/edge.tar ghcr.io/kubectl-edge/edge-scheduler:dev amd64=target/x86_64-unknown-linux-musl/debug/edge-scheduler
@@ -26,7 +26,7 @@ platforms=()
 for pair in "$@"; do
   architecture=${pair%%=*} binary=${pair#*=}
   # In an empty image nothing would find the libraries of a program that is not static.
-  if LC_ALL=C grep -qa '/ld-\(linux\|musl\)' "$binary"; then
+  if readelf --program-headers --wide "$binary" | grep -q INTERP; then
     echo "error: $binary is not static; build it for a musl target" >&2
     exit 1
   fi
