@@ -61,6 +61,11 @@ pub fn end_to_end_tests() -> Result<PathBuf, Error> {
     Recipe::pinned("e2e", END_TO_END_TESTS, "k8s.io/kubernetes", PACKAGE)?.get()
 }
 
+/// Helm; the first time it is built.
+pub fn helm() -> Result<PathBuf, Error> {
+    Recipe::pinned("helm", "helm", "helm.sh/helm/v3", "helm.sh/helm/v3/cmd/helm")?.get()
+}
+
 /// A program from the folder that other Kubernetes projects' tests use too. KWOK is never in there.
 pub(crate) fn from_assets(name: &str) -> Option<PathBuf> {
     let program = PathBuf::from(env::var_os("KUBEBUILDER_ASSETS")?).join(name);
