@@ -45,7 +45,7 @@ fn a_given_namespace_is_joined_and_what_is_behind_it_is_reached() {
     let links = given.run("nsenter", &["--net=/proc/self/ns/net", "ip", "-o", "link"]).unwrap();
     assert!(links.contains("link0"), "{links}");
     for behind in ["10.200.7.9", "fd00:7::9"] {
-        given.run("ip", &["addr", "add", behind, "dev", "lo"]).unwrap();
+        given.run("ip", &["addr", "add", behind, "dev", "lo", "nodad"]).unwrap();
         let behind: IpAddr = behind.parse().unwrap();
         let _echo = Echo::start(given, behind);
         let from = new.addresses()[usize::from(behind.is_ipv6())];
