@@ -3,6 +3,7 @@
 //! ```text
 //! model       nouns: names, units, nodes, pods, labels, time
 //! delay       delays between nodes: constraints, rows in use, the file formats
+//! measure     the measurement plan: who measures whom
 //! placement   verbs: `place()` judges one pod against the nodes; one file per plugin
 //! state       `State::apply(event, now)`, `State::next(now)`: cache, queue, bindings in flight
 //! simulation  the BME simulation, driven through the same state
@@ -13,6 +14,7 @@
 //! could; a test reads its manifest and sources to keep it so.
 
 pub mod delay;
+pub mod measure;
 pub mod model;
 pub mod placement;
 #[cfg(test)]
