@@ -1,5 +1,6 @@
 //! Errors with their causes and a hint, and the exit codes.
 
+use std::fmt;
 use std::process::ExitCode;
 
 /// How a run ended, as an exit code.
@@ -13,6 +14,12 @@ pub(crate) enum Ending {
     Usage,
     /// It was done, and the result is not as one would wish.
     Findings,
+    /// It was done in part: a permission is missing, or something did not answer.
+    Partial,
+    /// It was not done in time.
+    TimedOut,
+    /// The user ended it.
+    Interrupted,
 }
 
 /// Something that could not be done.
@@ -22,6 +29,8 @@ pub(crate) struct Failure {
     pub(crate) error: anyhow::Error,
     /// What may help.
     pub(crate) hint: Option<String>,
+    /// How the run ends by it.
+    pub(crate) ending: Ending,
 }
 
 /// Says what may help against an error.
@@ -39,15 +48,45 @@ impl From<Ending> for ExitCode {
             Ending::Failed => 1,
             Ending::Usage => 2,
             Ending::Findings => 3,
+            Ending::Partial => 4,
+            Ending::TimedOut => 124,
+            Ending::Interrupted => 130,
         })
     }
 }
 
 // === impl Failure ===
 
+impl Failure {
+    /// Something that could not be done, in one line.
+    pub(crate) fn new(message: impl fmt::Display) -> Self {
+        Self { error: anyhow::Error::msg(message.to_string()), hint: None, ending: Ending::Failed }
+    }
+
+    /// It was asked for wrongly.
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self::new(message).ending(Ending::Usage)
+    }
+
+    /// The user ended it.
+    pub(crate) fn interrupted() -> Self {
+        Self::new("interrupted").ending(Ending::Interrupted)
+    }
+
+    /// The same with what may help.
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The same with another ending.
+    pub(crate) fn ending(self, ending: Ending) -> Self {
+        Self { ending, ..self }
+    }
+}
+
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { error: error.into(), hint: None }
+        Self { error: error.into(), hint: None, ending: Ending::Failed }
     }
 }
 
@@ -55,6 +94,6 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 
 impl<T, E: Into<anyhow::Error>> Hint<T> for Result<T, E> {
     fn hint(self, hint: impl Into<String>) -> Result<T, Failure> {
-        self.map_err(|error| Failure { error: error.into(), hint: Some(hint.into()) })
+        self.map_err(|error| Failure::from(error).with_hint(hint))
     }
 }

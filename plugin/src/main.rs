@@ -1,31 +1,57 @@
 //! `kubectl edge`, a kubectl plugin for delay-aware scheduling at the edge.
 //!
 //! ```text
-//! args       what was said on the command line
-//! commands   one file and one line each; a command returns data
-//! view       the one place that prints: as a table, JSON or YAML
+//! args       what was said on the command line; `args::Connection`: the flags of `kubectl options`
+//! commands   one file and one line each; a command takes a Session and returns data, an Output
+//! session    what a command runs in: its name, its options, Talk; connects to the cluster when asked to
+//! cluster    the connection as kubectl makes it; lists in pages; what a kube::Error means to the user
+//! talk       standard error: notes, warnings, what goes on, questions (never without a terminal)
+//! view       standard output, the one place that prints results: table, wide, JSON, YAML, names
+//! look       colour, width, columns
 //! files      what the user names is read here
 //! failure    errors with their causes and a hint, and the exit codes
 //! ```
+//!
+//! A command that needs the cluster is an `async fn run(&self, session: &Session) -> Result<Output, Failure>`, run
+//! by [`Session::online`], which ends it at SIGINT. It begins with `session.connect().await?`. What can't be seen
+//! for want of a permission is collected in [`cluster::Gaps`] and given to `Output::with_gaps`: exit code 4.
+
+#![allow(dead_code, unused_imports, reason = "the foundation comes before the commands that stand on it")]
 
 mod args;
+mod cluster;
 mod commands;
 mod failure;
 mod files;
+mod look;
+mod session;
+mod talk;
 mod view;
 
+use std::panic;
 use std::process::ExitCode;
 
+use failure::Ending;
+
 fn main() -> ExitCode {
+    panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        let options = args::Options::default();
+        talk::Talk::new(options).note(&format!("error: internal error at {location}; please report it"));
+    }));
+    panic::catch_unwind(run).unwrap_or_else(|_| Ending::Failed.into())
+}
+
+fn run() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
     let invocation = match args::parse(&args) {
         Ok(invocation) => invocation,
         Err(told) => return view::usage(&told),
     };
-    let args::Invocation { name, options, command } = invocation;
-    let view = view::View::new(options);
-    match command.run(&name) {
-        Ok(output) => view.output(&output),
-        Err(failure) => view.failure(&failure),
+    let args::Invocation { name, options, connection, command } = invocation;
+    let session = session::Session::new(name, options, connection);
+    match command.run(&session) {
+        Ok(output) => session.view.output(&output),
+        Err(failure) => session.view.failure(&failure),
     }
 }

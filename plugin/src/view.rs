@@ -1,49 +1,48 @@
-//! The one place that prints: data to standard output, talk to standard error.
+//! The one place that prints results, to standard output; talk goes by [`Talk`].
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use owo_colors::{OwoColorize, Style};
 use serde::Serialize;
-use tabled::builder::Builder;
-use tabled::settings::{Padding, Style as Borders};
 
-use crate::args::{Format, Options, When};
+use crate::args::{Format, Options};
 use crate::failure::{Ending, Failure};
+use crate::look::{Look, plain};
+use crate::talk::Talk;
 
 /// The version of the objects that `-o json` and `-o yaml` print.
-pub(crate) const API_VERSION: &str = "kubectl-edge.dev/v1alpha1";
+pub(crate) const API_VERSION: &str = edge_api::API_VERSION;
 
 /// What a command found out: an object, and how to show it to people.
 pub(crate) trait Report: Serialize {
-    /// The table, ending with a line end.
-    fn table(&self, paint: Paint) -> String;
+    /// The table, ending with a line end; with more columns if the look is wide.
+    fn table(&self, look: Look) -> String;
+
+    /// What `-o name` prints, such as `node/edge-1`; none where the report has no names.
+    fn names(&self) -> Option<Vec<String>> {
+        None
+    }
 }
 
 /// A report of any type.
 pub(crate) trait AnyReport {
     /// Renders it.
-    fn render(&self, format: Format, paint: Paint) -> anyhow::Result<String>;
+    fn render(&self, format: Format, look: Look) -> Result<String, Failure>;
 }
 
 /// What a command has to say.
 pub(crate) struct Output {
-    report: Box<dyn AnyReport>,
+    report: Option<Box<dyn AnyReport>>,
     warnings: Vec<String>,
+    failures: Vec<Failure>,
     ending: Ending,
-}
-
-/// Whether to colour, and how.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Paint {
-    colors: bool,
 }
 
 /// A printer.
 pub(crate) struct View {
     format: Format,
-    stdout: Paint,
-    stderr: Paint,
+    stdout: Look,
+    talk: Talk,
 }
 
 // === impl Output ===
@@ -51,12 +50,35 @@ pub(crate) struct View {
 impl Output {
     /// A report that all is well.
     pub(crate) fn ok(report: impl Report + 'static) -> Self {
-        Self { report: Box::new(report), warnings: Vec::new(), ending: Ending::Ok }
+        Self {
+            report: Some(Box::new(report)),
+            warnings: Vec::new(),
+            failures: Vec::new(),
+            ending: Ending::Ok,
+        }
+    }
+
+    /// All is well, and there is nothing to show.
+    pub(crate) fn nothing() -> Self {
+        Self { report: None, warnings: Vec::new(), failures: Vec::new(), ending: Ending::Ok }
     }
 
     /// The same with warnings.
     pub(crate) fn with_warnings(self, warnings: Vec<String>) -> Self {
         Self { warnings, ..self }
+    }
+
+    /// The same with what could not be seen. If there is any, the result is partial.
+    pub(crate) fn with_gaps(self, gaps: Vec<String>) -> Self {
+        let ending = if gaps.is_empty() { self.ending } else { Ending::Partial };
+        let warnings = self.warnings.into_iter().chain(gaps).collect();
+        Self { warnings, ending, ..self }
+    }
+
+    /// The same with what failed beside it. If anything did, the run failed.
+    pub(crate) fn with_failures(self, failures: Vec<Failure>) -> Self {
+        let ending = failures.first().map_or(self.ending, |first| first.ending);
+        Self { failures, ending, ..self }
     }
 
     /// The same with another ending.
@@ -68,68 +90,16 @@ impl Output {
 // === impl AnyReport ===
 
 impl<R: Report> AnyReport for R {
-    fn render(&self, format: Format, paint: Paint) -> anyhow::Result<String> {
+    fn render(&self, format: Format, look: Look) -> Result<String, Failure> {
         Ok(match format {
-            Format::Table => self.table(paint),
+            Format::Table | Format::Wide => self.table(look),
             Format::Json => serde_json::to_string_pretty(self)? + "\n",
             Format::Yaml => serde_yaml::to_string(self)?,
+            Format::Name => {
+                let names = self.names().ok_or_else(|| Failure::usage("this result has no names"))?;
+                names.iter().map(|name| plain(name) + "\n").collect()
+            }
         })
-    }
-}
-
-// === impl Paint ===
-
-impl Paint {
-    fn new(when: When, is_terminal: bool) -> Self {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let colors = match when {
-            When::Always => true,
-            When::Never => false,
-            When::Auto => is_terminal && !dumb && !set("NO_COLOR"),
-        };
-        Self { colors }
-    }
-
-    /// What stands out.
-    pub(crate) fn strong(self, text: &str) -> String {
-        self.apply(text, Style::new().bold())
-    }
-
-    /// What is well.
-    pub(crate) fn good(self, text: &str) -> String {
-        self.apply(text, Style::new().green())
-    }
-
-    /// What needs attention.
-    pub(crate) fn warning(self, text: &str) -> String {
-        self.apply(text, Style::new().yellow())
-    }
-
-    fn error(self, text: &str) -> String {
-        self.apply(text, Style::new().red().bold())
-    }
-
-    fn hint(self, text: &str) -> String {
-        self.apply(text, Style::new().cyan())
-    }
-
-    fn apply(self, text: &str, style: Style) -> String {
-        if self.colors { text.style(style).to_string() } else { text.to_owned() }
-    }
-
-    /// Columns as kubectl prints them, with the heads in bold. Colour comes after the widths are known, or it
-    /// would count.
-    pub(crate) fn columns<const N: usize>(self, heads: [&str; N], rows: Vec<[String; N]>) -> String {
-        let mut table = Builder::with_capacity(rows.len() + 1, N);
-        table.push_record(heads);
-        for row in rows {
-            table.push_record(row);
-        }
-        let text = table.build().with(Borders::empty()).with(Padding::new(0, 3, 0, 0)).to_string();
-        let mut lines = text.lines().map(str::trim_end);
-        let head = lines.next().map(|head| self.strong(head));
-        head.into_iter().chain(lines.map(str::to_owned)).map(|line| line + "\n").collect()
     }
 }
 
@@ -137,35 +107,51 @@ impl Paint {
 
 impl View {
     /// A printer for these options.
-    pub(crate) fn new(options: Options) -> Self {
-        let Options { output, color } = options;
-        Self {
-            format: output,
-            stdout: Paint::new(color, io::stdout().is_terminal()),
-            stderr: Paint::new(color, io::stderr().is_terminal()),
-        }
+    pub(crate) fn new(options: Options, talk: &Talk) -> Self {
+        let stdout = Look::new(options, io::stdout().is_terminal());
+        console::set_colors_enabled(stdout.has_colors());
+        Self { format: options.output, stdout, talk: talk.clone() }
+    }
+
+    /// How results look.
+    pub(crate) fn look(&self) -> Look {
+        self.stdout
     }
 
     /// Prints what a command has to say.
     pub(crate) fn output(&self, output: &Output) -> ExitCode {
-        for warning in &output.warnings {
-            to_stderr(&format!("{} {warning}\n", self.stderr.warning("warning:")));
-        }
-        let printed = output.report.render(self.format, self.stdout).map_err(Failure::from);
-        match printed.and_then(|text| to_stdout(&text).map_err(Failure::from)) {
+        match self.print(output) {
             Ok(()) => output.ending.into(),
             Err(failure) => self.failure(&failure),
         }
     }
 
+    /// Prints what a command has to say so far, of a command that goes on.
+    pub(crate) fn print(&self, output: &Output) -> Result<(), Failure> {
+        self.talk.done();
+        for warning in &output.warnings {
+            self.talk.warning(warning);
+        }
+        if let Some(report) = &output.report {
+            to_stdout(&report.render(self.format, self.stdout)?)?;
+        }
+        for failure in &output.failures {
+            self.failure(failure);
+        }
+        Ok(())
+    }
+
     /// Prints what went wrong.
     pub(crate) fn failure(&self, failure: &Failure) -> ExitCode {
-        let Failure { error, hint } = failure;
-        let mut lines = vec![format!("{} {error}\n", self.stderr.error("error:"))];
-        lines.extend(error.chain().skip(1).map(|cause| format!("  caused by: {cause}\n")));
-        lines.extend(hint.iter().map(|hint| format!("{} {hint}\n", self.stderr.hint("hint:"))));
-        to_stderr(&lines.concat());
-        Ending::Failed.into()
+        let Failure { error, hint, ending } = failure;
+        self.talk.done();
+        let look = self.talk.look();
+        let mut lines = vec![format!("{} {}", look.error("error:"), plain(&error.to_string()))];
+        lines
+            .extend(error.chain().skip(1).map(|cause| format!("  caused by: {}", plain(&cause.to_string()))));
+        lines.extend(hint.iter().map(|hint| format!("{} {hint}", look.hint("hint:"))));
+        self.talk.note(&lines.join("\n"));
+        (*ending).into()
     }
 }
 
@@ -176,16 +162,11 @@ pub(crate) fn usage(told: &clap::Error) -> ExitCode {
     if told.use_stderr() { Ending::Usage.into() } else { Ending::Ok.into() }
 }
 
-/// A reader that has seen enough, such as `head`, is no error.
-fn to_stdout(text: &str) -> io::Result<()> {
+/// Prints text that is no report, such as a script. A reader that has seen enough, such as `head`, is no error.
+pub(crate) fn to_stdout(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
-}
-
-fn to_stderr(text: &str) {
-    // There is no place left to tell that this failed.
-    _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -21,6 +21,8 @@ fn here() -> &'static Path {
 fn plugin<S: AsRef<OsStr>>(args: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-edge"));
     command.args(args).current_dir(here().join("tests/fixtures/bme")).env_remove("NO_COLOR");
+    // No cluster of the machine's.
+    command.env("KUBECONFIG", "/nowhere").env_remove("KUBERNETES_SERVICE_HOST");
     command
 }
 
@@ -93,12 +95,16 @@ fn help() {
     check("help-simulate", &["help", "simulate"]);
     check("help-simulate-short", &["simulate", "-h"]);
     check("help-version", &["version", "--help"]);
+    check("help-options", &["options"]);
+    check("help-label-cloud", &["label-cloud", "--help"]);
+    check("help-label-dpdk", &["label-dpdk", "--help"]);
 }
 
 #[test]
 fn version() {
-    check("version", &["version"]);
-    check("version-json", &["version", "-o", "json"]);
+    check("version", &["version", "--client"]);
+    check("version-json", &["version", "--client", "-o", "json"]);
+    check("version-unreachable", &["version", "-s", "https://127.0.0.1:1"]);
     check("version-flag", &["--version"]);
 }
 
@@ -233,6 +239,14 @@ fn files_that_do_not_belong_together() {
 }
 
 #[test]
+fn a_connection_that_is_described_wrongly() {
+    check("connection-context", &["version", "--context", "gone"]);
+    check("connection-kubeconfig", &["version", "--kubeconfig", "gone"]);
+    check("connection-timeout", &["version", "--request-timeout", "soon"]);
+    check("connection-nobody", &["label-cloud", "-s", "http://127.0.0.1:1"]);
+}
+
+#[test]
 fn files_that_are_not_there() {
     let args = ["simulate", "-d", "delays.txt", "-m", "gone.json", "-n", "nodes.json", "-p", "pods"];
     check("file-missing", &args);
@@ -290,7 +304,7 @@ fn colour_is_for_terminals_unless_it_is_asked_for() {
 #[cfg(unix)]
 fn it_goes_by_the_name_it_is_called_by() {
     use std::os::unix::process::CommandExt;
-    let version_as = |name: &str| text(&plugin(&["version"]).arg0(name).output().unwrap().stdout);
+    let version_as = |name: &str| text(&plugin(&["--version"]).arg0(name).output().unwrap().stdout);
     assert!(version_as("/opt/bin/kubectl-edge_scheduler").starts_with("kubectl edge-scheduler "));
     assert!(version_as("edge").starts_with("edge "));
     let help = plugin(&["help", "simulate"]).arg0("kubectl-edge_scheduler").output().unwrap();

@@ -108,7 +108,7 @@ impl Simulate {
 }
 
 fn malformed(error: &FileError, name: &str) -> Failure {
-    Failure { error: anyhow!(error.within(name)), hint: Some(HINT_FORMATS.to_owned()) }
+    Failure::from(anyhow!(error.within(name))).with_hint(HINT_FORMATS)
 }
 
 /// The names, shortened if they are many.

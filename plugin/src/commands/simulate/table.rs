@@ -1,7 +1,8 @@
 //! How people see what `simulate` found out.
 
 use super::report::{Clustering, Met, Pending, Placed, Radius, SimulationReport, Timing};
-use crate::view::{Paint, Report};
+use crate::look::Look;
+use crate::view::Report;
 
 // === impl SimulationReport ===
 
@@ -12,29 +13,29 @@ impl SimulationReport {
         placed.chain(self.pending.iter().map(|pod| &pod.namespace)).any(|namespace| namespace != "default")
     }
 
-    fn summary(&self, paint: Paint) -> String {
+    fn summary(&self, look: Look) -> String {
         let (placed, pending) = (self.placed.len(), self.pending.len());
         let count = format!("{placed} of {} pods placed on {} nodes", placed + pending, self.nodes);
-        let count = if pending == 0 { paint.good(&count) } else { paint.warning(&count) };
+        let count = if pending == 0 { look.good(&count) } else { look.warning(&count) };
         format!("{count}\n{}\n", self.timing.sentence())
     }
 }
 
 impl Report for SimulationReport {
-    fn table(&self, paint: Paint) -> String {
+    fn table(&self, look: Look) -> String {
         let qualified = self.is_qualified();
         let mut parts = Vec::new();
         if !self.placed.is_empty() {
             let rows = self.placed.iter().flat_map(|pod| pod.rows(qualified)).collect();
-            parts.push(paint.columns(["POD", "NODE", "ANCHOR", "DELAY", "BOUND"], rows));
+            parts.push(look.columns(["POD", "NODE", "ANCHOR", "DELAY", "BOUND"], rows));
         }
         if !self.pending.is_empty() {
             let rows = self.pending.iter().map(|pod| pod.row(qualified)).collect();
-            parts.push(paint.columns(["PENDING", "WHY"], rows));
+            parts.push(look.columns(["PENDING", "WHY"], rows));
         }
-        parts.push(self.summary(paint));
+        parts.push(self.summary(look));
         if let Some(clustering) = &self.clustering {
-            parts.extend(clustering.parts(self, paint, qualified));
+            parts.extend(clustering.parts(self, look, qualified));
         }
         parts.join("\n")
     }
@@ -43,26 +44,26 @@ impl Report for SimulationReport {
 // === impl Clustering ===
 
 impl Clustering {
-    fn parts(&self, exact: &SimulationReport, paint: Paint, qualified: bool) -> Vec<String> {
+    fn parts(&self, exact: &SimulationReport, look: Look, qualified: bool) -> Vec<String> {
         let runs = [
             run("radius", exact.placed.len(), exact.pending.len(), &exact.timing),
             run("cluster", self.placed.len(), self.pending.len(), &self.timing),
         ];
         let heads = ["ADMITTED BY", "PLACED", "PENDING", "MEDIAN", "P99", "TOTAL"];
-        let mut parts = vec![paint.columns(heads, runs.into())];
+        let mut parts = vec![look.columns(heads, runs.into())];
         if !self.radii.is_empty() {
             let rows = self.radii.iter().map(|radius| radius.row(qualified)).collect();
-            parts.push(paint.columns(["ANCHOR", "BOUND", "NODES", "IN CLUSTER", "KEPT"], rows));
+            parts.push(look.columns(["ANCHOR", "BOUND", "NODES", "IN CLUSTER", "KEPT"], rows));
         }
-        parts.push(self.summary(paint));
+        parts.push(self.summary(look));
         parts
     }
 
-    fn summary(&self, paint: Paint) -> String {
+    fn summary(&self, look: Look) -> String {
         let (nodes, kept) =
             self.radii.iter().fold((0, 0), |(nodes, kept), it| (nodes + it.nodes, kept + it.kept));
         let text = format!("clusters keep {kept} of {nodes} nodes ({})", share(kept, nodes));
-        let text = if kept < nodes { paint.warning(&text) } else { paint.good(&text) };
+        let text = if kept < nodes { look.warning(&text) } else { look.good(&text) };
         format!("{text}\nlayers made in {}\n", show_micros(self.layering_microseconds))
     }
 }

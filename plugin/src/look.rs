@@ -1,0 +1,122 @@
+//! How text looks: colour, width, columns.
+
+use owo_colors::{OwoColorize, Style};
+use tabled::builder::Builder;
+use tabled::settings::{Padding, Style as Borders};
+
+use crate::args::{Format, Options, When};
+
+/// How text looks on one stream.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of the user's, independent of the others"
+)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    colors: bool,
+    is_terminal: bool,
+    headers: bool,
+    /// Whether more columns are wanted.
+    pub(crate) wide: bool,
+    /// Columns of the terminal, if it is one.
+    pub(crate) width: Option<usize>,
+}
+
+// === impl Look ===
+
+impl Look {
+    /// The look these options give a stream. `--color` wins over the environment, where kubectl's rule for
+    /// `NO_COLOR` holds: that it is there is enough.
+    pub(crate) fn new(options: Options, is_terminal: bool) -> Self {
+        let Options { output, no_headers, color } = options;
+        let is_there = |name: &str| std::env::var_os(name).is_some();
+        let is_on = |name: &str| std::env::var_os(name).is_some_and(|it| !it.is_empty() && it != "0");
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let colors = match color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto if is_there("NO_COLOR") => false,
+            When::Auto => is_on("CLICOLOR_FORCE") || is_on("FORCE_COLOR") || is_terminal && !is_dumb,
+        };
+        let size = if is_terminal { terminal_size::terminal_size() } else { None };
+        let width = size.map(|(width, _)| usize::from(width.0));
+        Self { colors, is_terminal, headers: !no_headers, wide: output == Format::Wide, width }
+    }
+
+    /// Whether there is colour.
+    pub(crate) fn has_colors(self) -> bool {
+        self.colors
+    }
+
+    /// Whether it is seen on a terminal.
+    pub(crate) fn is_terminal(self) -> bool {
+        self.is_terminal
+    }
+
+    /// What stands out.
+    pub(crate) fn strong(self, text: &str) -> String {
+        self.apply(text, Style::new().bold())
+    }
+
+    /// What is well.
+    pub(crate) fn good(self, text: &str) -> String {
+        self.apply(text, Style::new().green())
+    }
+
+    /// What needs attention.
+    pub(crate) fn warning(self, text: &str) -> String {
+        self.apply(text, Style::new().yellow())
+    }
+
+    /// What went wrong.
+    pub(crate) fn error(self, text: &str) -> String {
+        self.apply(text, Style::new().red().bold())
+    }
+
+    /// What may help.
+    pub(crate) fn hint(self, text: &str) -> String {
+        self.apply(text, Style::new().cyan())
+    }
+
+    /// What is beside the point.
+    pub(crate) fn faint(self, text: &str) -> String {
+        self.apply(text, Style::new().dimmed())
+    }
+
+    fn apply(self, text: &str, style: Style) -> String {
+        if self.colors { text.style(style).to_string() } else { text.to_owned() }
+    }
+
+    /// Columns as kubectl prints them, with the heads in bold. Colour comes after the widths are known, or it
+    /// would count.
+    pub(crate) fn columns<const N: usize>(self, heads: [&str; N], rows: Vec<[String; N]>) -> String {
+        let heads = heads.map(str::to_owned).to_vec();
+        self.table(heads, rows.into_iter().map(Vec::from).collect())
+    }
+
+    /// The same where the number of columns is not known beforehand.
+    pub(crate) fn table(self, heads: Vec<String>, rows: Vec<Vec<String>>) -> String {
+        let mut table = Builder::with_capacity(rows.len() + 1, heads.len());
+        if self.headers {
+            table.push_record(heads);
+        }
+        for row in rows {
+            table.push_record(row.iter().map(|cell| plain(cell)));
+        }
+        let text = table.build().with(Borders::empty()).with(Padding::new(0, 3, 0, 0)).to_string();
+        let mut lines = text.lines().map(str::trim_end);
+        let head = if self.headers { lines.next().map(|head| self.strong(head)) } else { None };
+        head.into_iter().chain(lines.map(str::to_owned)).map(|line| line + "\n").collect()
+    }
+}
+
+/// The text without what would steer a terminal: names and labels come from others.
+pub(crate) fn plain(text: &str) -> String {
+    let is_control = |it: char| it.is_control() && it != '\n' && it != '\t';
+    if !text.contains(is_control) {
+        return text.to_owned();
+    }
+    text.chars()
+        .map(|it| if is_control(it) { it.escape_default().to_string() } else { it.to_string() })
+        .collect()
+}
