@@ -67,6 +67,24 @@ impl Bed {
         Self::start(&nodes, &LINE, &line_delays())
     }
 
+    /// Makes what `deploy/base` has, and waits until the API server heeds it.
+    pub(crate) fn install(&self) {
+        let base = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/base");
+        self.cp.kubectl(&["apply", "--server-side", "-k", base]).unwrap();
+        self.wait("NodeDelays to be served", || self.cp.client().get(NODE_DELAYS).ok());
+        // The administrator may not write this status, once the policy is in force.
+        let path = format!("{NODE_DELAYS}/is-the-policy-in-force");
+        let metadata = json!({"name": "is-the-policy-in-force"});
+        let (kind, version) = ("NodeDelays", "kubectl-edge.dev/v1alpha1");
+        let object = |status: Value| json!({"apiVersion": version, "kind": kind, "metadata": metadata, "status": status});
+        self.cp.client().apply(&path, "test", &object(json!({}))).unwrap();
+        self.wait("the policy of NodeDelays to be in force", || {
+            let object = object(json!({"source": "Probe"}));
+            self.cp.client().apply(&format!("{path}/status"), "test", &object).err()
+        });
+        self.cp.client().delete(&path).unwrap();
+    }
+
     pub(crate) fn matrix(&self) -> PathBuf {
         self.delays.path().join("delays.txt")
     }
@@ -237,6 +255,9 @@ impl Drop for Replica {
 
 /// Where pods of the default namespace are.
 pub(crate) const PODS: &str = "/api/v1/namespaces/default/pods";
+
+/// Where `NodeDelays` are.
+pub(crate) const NODE_DELAYS: &str = "/apis/kubectl-edge.dev/v1alpha1/nodedelays";
 
 pub(crate) const LINE: [&str; 6] = ["cloud-1", "edge-1", "edge-2", "edge-3", "edge-4", "edge-5"];
 

@@ -20,6 +20,8 @@ mod files;
 #[cfg(test)]
 mod leadership;
 #[cfg(test)]
+mod node_delays;
+#[cfg(test)]
 mod preemption;
 #[cfg(test)]
 mod serving;

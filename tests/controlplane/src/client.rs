@@ -37,7 +37,8 @@ impl Client {
     }
 
     /// The same connections as another user.
-    pub(crate) fn with_token(&self, token: String) -> Self {
+    #[must_use]
+    pub fn with_token(&self, token: String) -> Self {
         Self { token, ..self.clone() }
     }
 
@@ -64,6 +65,13 @@ impl Client {
     /// Applies a strategic merge patch, in which conditions and taints are merged by their keys.
     pub fn strategic_merge(&self, path: &str, patch: &Value) -> Result<Value, Error> {
         self.send(&Method::PATCH, path, Some(("application/strategic-merge-patch+json", patch)))
+    }
+
+    /// Applies an object (or its status, by the path) server-side, as this field manager; a field that the object does
+    /// not know is an error.
+    pub fn apply(&self, path: &str, manager: &str, object: &Value) -> Result<Value, Error> {
+        let path = format!("{path}?fieldManager={manager}&force=true&fieldValidation=Strict");
+        self.send(&Method::PATCH, &path, Some(("application/apply-patch+yaml", object)))
     }
 
     /// Deletes an object.
