@@ -7,6 +7,7 @@ use edge_api::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, NODE_DELAYS};
@@ -34,14 +35,12 @@ fn object(name: &str, status: &Value) -> Value {
 
 /// The probe agent of a node: its token is bound to its pod.
 fn agent(bed: &Bed, node: &str) -> Client {
-    let pod = json!({
-        "metadata": {"name": format!("edge-probe-{node}")},
-        "spec": {
-            "serviceAccountName": "edge-probe",
-            "nodeName": node,
-            "containers": [{"name": "main", "image": "example.com/app:1"}],
-        },
-    });
+    let set = include_str!("../../deploy/base/probe.yaml");
+    let documents = serde_yaml::Deserializer::from_str(set).map(|it| Value::deserialize(it).unwrap());
+    let sets: Vec<Value> = documents.filter(|object| object["kind"] == "DaemonSet").collect();
+    let mut spec = sets[0]["spec"]["template"]["spec"].clone();
+    spec["nodeName"] = node.into();
+    let pod = json!({"metadata": {"name": format!("edge-probe-{node}")}, "spec": spec});
     let pod = bed.cp.client().create(SYSTEM_PODS, &pod).unwrap();
     let metadata = &pod["metadata"];
     let bound = json!({"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]});
