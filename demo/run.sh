@@ -96,7 +96,7 @@ ask 'a reason of request-5' kubectl get pod -l app=request-5 \
 why=$answer
 printf '%srequest-5 is Pending:%s %s\n' "$yellow" "$plain" "$why"
 expected='0/6 nodes are available: 1 Insufficient memory, 5 node(s) exceeded the delay to edge-5 (10 ms).'
-expected="$expected preemption: 0/6 nodes are available: 1 No preemption victims found for incoming pod,"
+expected="$expected no new claims to deallocate, preemption: 0/6 nodes are available: 1 No preemption victims found for incoming pod,"
 expected="$expected 5 Preemption is not helpful for scheduling."
 [ "$why" = "$expected" ] || fail "expected: $expected"
 

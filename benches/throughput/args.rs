@@ -29,12 +29,12 @@ pub(crate) struct Plan {
     #[arg(long, default_value_t = 5000)]
     pub(crate) pods: usize,
     /// How often each scheduler runs, in turn with the others.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 6)]
     pub(crate) rounds: usize,
     /// What the pods ask for.
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = Workload::ALL)]
     pub(crate) workloads: Vec<Workload>,
-    /// Who takes part, in this order.
+    /// Who takes part, in this order; each round begins with the next one.
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = Contender::ALL)]
     pub(crate) schedulers: Vec<Contender>,
     /// How many bindings the plain binder and edge-scheduler may have in flight.
@@ -65,4 +65,15 @@ pub(crate) struct PlainBinder {
     /// How many bindings may be in flight.
     #[arg(long)]
     pub(crate) in_flight: usize,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// Who runs in this round, in order. What one leaves behind for the servers to clear away slows down the next, so
+    /// everybody comes after everybody.
+    pub(crate) fn turn(&self, round: usize) -> impl Iterator<Item = Contender> {
+        let all = self.schedulers.len();
+        self.schedulers.iter().copied().cycle().skip(round.saturating_sub(1) % all.max(1)).take(all)
+    }
 }

@@ -72,13 +72,13 @@ fn compare(plan: &Plan) -> anyhow::Result<()> {
             say("a first run, which does not count, warms the servers up");
             measure::run(&bed, Contender::Limit, plan)?;
             for round in 1..=plan.rounds {
-                for contender in &plan.schedulers {
-                    let run = measure::run(&bed, *contender, plan)?;
+                for contender in plan.turn(round) {
+                    let run = measure::run(&bed, contender, plan)?;
                     say(&format!(
                         "{nodes} nodes, {workload}, round {round} of {}, {contender}: {run}",
                         plan.rounds
                     ));
-                    report.add(*nodes, *workload, *contender, run);
+                    report.add(*nodes, *workload, contender, run);
                 }
             }
         }

@@ -20,7 +20,8 @@ pub(crate) struct Report {
 const NOTES: &str = "\
 All pods were made before the scheduler started. pods/s: from the first binding to the last, median (lowest to highest)
 of all rounds; from start: from the start of the process to the last binding. Of the limit: the ratio to the plain binder's
-pods/s in the same round, median. CPU: user and system time of the scheduler's process from its start until it had written
+median. Each round begins with another scheduler, because each finds what the one before it left for the servers to clear away.
+CPU: user and system time of the scheduler's process from its start until it had written
 its last event, median. Peak RSS: `VmHWM`, the highest of all rounds. Events: how many `Scheduled` events were written, lowest
 of all rounds. Checked after each run: every pod is bound, no node holds more than it has room for, and with delays all
 placements of edge-scheduler are within their bounds.
@@ -67,9 +68,7 @@ fn row(contender: Contender, runs: &[Run], limit: Option<&Vec<Run>>) -> String {
     let (low, high) = range(runs.iter().map(Run::rate));
     let rate = median(runs.iter().map(Run::rate));
     let ratio = match limit {
-        Some(limit) => {
-            format!("{:.2}", median(runs.iter().zip(limit).map(|(run, limit)| run.rate() / limit.rate())))
-        }
+        Some(limit) => format!("{:.2}", rate / median(limit.iter().map(Run::rate))),
         None => "–".to_owned(),
     };
     let since_start = median(runs.iter().map(Run::rate_since_start));

@@ -189,7 +189,8 @@ impl Bed {
     /// The same without what it says of preemption.
     pub(crate) fn reason_of(&self, name: &str, holds: impl Fn(&str) -> bool) -> String {
         let message = self.message_of(name, holds);
-        message.split(" preemption: ").next().unwrap_or_default().to_owned()
+        let message = message.split(" no new claims to deallocate").next().unwrap_or_default();
+        message.strip_suffix(" not found").unwrap_or(message).to_owned()
     }
 
     /// The events of a pod with this reason, waiting until there is one.

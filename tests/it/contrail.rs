@@ -103,7 +103,7 @@ fn dpdk_nodes_fill_evenly_up_to_their_interfaces() {
     assert_eq!(
         message_of_waiting(&bed),
         "0/5 nodes are available: 2 node(s) didn't have the labels required by VMICapacity, \
-         3 node(s) exceed max VMI count. preemption: 0/5 nodes are available: \
+         3 node(s) exceed max VMI count. no new claims to deallocate, preemption: 0/5 nodes are available: \
          2 Preemption is not helpful for scheduling, 3 No preemption victims found for incoming pod."
     );
     scale(&bed, "first", 95);

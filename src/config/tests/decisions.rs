@@ -40,7 +40,7 @@ fn check(profile: &str, expected: &str) {
         Decision::Reject(error) => error.to_string(),
         other => panic!("{other:?}"),
     };
-    let decided = decided.split(" preemption: ").next().unwrap_or_default();
+    let decided = decided.split(" no new claims").next().unwrap_or_default();
     assert_eq!(decided, expected, "{}", config.to_yaml());
 }
 

@@ -96,8 +96,8 @@ pub fn place_observed(
         Prepared::Rejected(filters, diagnosis) => (filters, diagnosis),
         Prepared::AwaitDelays(nodes) => return Decision::AwaitDelays(nodes),
     };
-    let unschedulable = Unschedulable { cycle, diagnosis: &diagnosis, filters: &filters };
-    let (post_filter, nomination) = post_filter::run(&unschedulable, profile, observer);
+    let unschedulable = Unschedulable { cycle, diagnosis: &diagnosis, filters: &filters, profile };
+    let (post_filter, nomination) = post_filter::run(&unschedulable, observer);
     let diagnosis = Diagnosis { post_filter, ..diagnosis };
     Decision::Reject(Box::new(FitError { num_nodes: snapshot.nodes.len(), diagnosis, nomination }))
 }
@@ -134,7 +134,7 @@ pub fn candidates(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Vec<Cand
         Prepared::Rejected(filters, diagnosis) => (filters, diagnosis),
         Prepared::AwaitDelays(_) => return Vec::new(),
     };
-    let unschedulable = Unschedulable { cycle, diagnosis: &diagnosis, filters: &filters };
+    let unschedulable = Unschedulable { cycle, diagnosis: &diagnosis, filters: &filters, profile };
     profile.at(Point::PostFilter).iter().flat_map(|it| it.plugin.candidates(&unschedulable)).collect()
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Filters<'a> {
     pub(super) checks: Vec<(usize, Box<dyn NodeFilter + 'a>)>,
     /// Those of plugins that are asked at PreFilter but not at Filter.
     unasked: Vec<(usize, Box<dyn NodeFilter + 'a>)>,
+    /// The plugins that were asked at PreFilter.
+    pub(super) asked: PluginSet,
     narrowed: Option<Narrowed>,
 }
 
@@ -44,13 +46,20 @@ pub(super) enum Prepared<'a> {
 /// A rejection that preemption can't cure ends it. After one that it may cure the other plugins are
 /// still asked, because one of them may know that it can't; of several such the last is reported.
 pub(super) fn prepare<'a>(cycle: Cycle<'a>, profile: &'a Profile) -> Prepared<'a> {
-    let mut filters = Filters { cycle, checks: Vec::new(), unasked: Vec::new(), narrowed: None };
+    let mut filters = Filters {
+        cycle,
+        checks: Vec::new(),
+        unasked: Vec::new(),
+        asked: PluginSet::default(),
+        narrowed: None,
+    };
     if let Some(unsupported) = cycle.pod.unsupported {
         return filters.reject(PluginSet::default(), Rejection::unresolvable(unsupported));
     }
     let mut awaited = Vec::new();
     let mut rejected = None;
     for Enabled { idx, plugin, weight: _ } in profile.preparing() {
+        filters.asked.insert(*idx);
         match plugin.pre_filter(cycle) {
             PreFilter::Skip => (),
             PreFilter::Check(check) => filters.add(profile, *idx, check),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::filters::Filters;
+use super::plugins::REGISTRY;
 use super::{Cycle, Diagnosis, NodeSlot, NodeView, Observer, Point, PointStatus, Profile, Reason, Trial};
 use crate::model::{NodeName, Pod};
 
@@ -13,6 +14,7 @@ pub struct Unschedulable<'a> {
     /// What was found.
     pub diagnosis: &'a Diagnosis,
     pub(super) filters: &'a Filters<'a>,
+    pub(super) profile: &'a Profile,
 }
 
 /// A node on which the pod fits once other pods are gone.
@@ -53,36 +55,39 @@ pub enum PostFilter {
         /// Whether the pod's nomination is over.
         gives_up: bool,
     },
+    /// The plugin can't say, which ends PostFilter: what others said counts no more, and none is asked after it.
+    Fail(Reason),
 }
 
 /// Asks the plugins of the profile in turn until one can help; what they say and what is done.
 pub(super) fn run(
     unschedulable: &Unschedulable<'_>,
-    profile: &Profile,
     observer: &mut dyn Observer,
 ) -> (Option<Reason>, Nomination) {
-    let outcome = ask(unschedulable, profile, observer);
-    let status = match outcome {
-        (_, Nomination::Preempt(_)) => PointStatus::Success,
-        (_, Nomination::Keep | Nomination::GiveUp) => PointStatus::Unschedulable,
-    };
+    if unschedulable.cycle.pod.unsupported.is_some() {
+        // Taking pods away helps no pod that this version refuses.
+        return (None, Nomination::GiveUp);
+    }
+    let (status, said, nomination) = ask(unschedulable, observer);
     observer.spent(Point::PostFilter);
     observer.ended(Point::PostFilter, status);
-    outcome
+    (said, nomination)
 }
 
 fn ask(
     unschedulable: &Unschedulable<'_>,
-    profile: &Profile,
     observer: &mut dyn Observer,
-) -> (Option<Reason>, Nomination) {
+) -> (PointStatus, Option<Reason>, Nomination) {
     let mut said: Vec<Reason> = Vec::new();
     let (mut keeps, mut gave_up) = (false, false);
-    for enabled in profile.at(Point::PostFilter) {
+    for enabled in unschedulable.profile.at(Point::PostFilter) {
         observer.asked(enabled.plugin.name(), Point::PostFilter, 1);
         match enabled.plugin.post_filter(unschedulable) {
             PostFilter::Skip => (),
-            PostFilter::Nominate(candidate) => return (None, Nomination::Preempt(candidate)),
+            PostFilter::Nominate(candidate) => {
+                return (PointStatus::Success, None, Nomination::Preempt(candidate));
+            }
+            PostFilter::Fail(reason) => return (PointStatus::Error, Some(reason), Nomination::Keep),
             PostFilter::Reject { said: reason, gives_up } => {
                 said.extend(reason);
                 gave_up |= gives_up;
@@ -96,12 +101,22 @@ fn ask(
         [only] => Some(only.clone()),
         several => Some(Reason::said(several.iter().map(Reason::as_str).collect::<Vec<_>>().join(", "))),
     };
-    (said, nomination)
+    (PointStatus::Unschedulable, said, nomination)
 }
 
 // === impl Unschedulable ===
 
 impl<'a> Unschedulable<'a> {
+    /// Whether PreFilter came to the plugin of this name, or would have but for a plugin of ours: what those reject is
+    /// told as if they were asked last.
+    pub fn pre_filtered(&self, plugin: &str) -> bool {
+        if self.diagnosis.plugins.iter().any(|idx| REGISTRY.get(idx).is_some_and(|it| it.is_ours)) {
+            return true;
+        }
+        let mut plugins = self.profile.at(Point::PreFilter).iter();
+        plugins.any(|it| it.plugin.name() == plugin && self.filters.asked.contains(it.idx))
+    }
+
     /// The checks that rejected the pod, to try them on a changed node.
     pub fn trial(&self, node: NodeView<'a>) -> Trial<'a> {
         Trial::of(self.filters, node)

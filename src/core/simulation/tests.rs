@@ -43,7 +43,7 @@ fn show(outcome: &Outcome) -> Vec<String> {
         format!("{} on {}{}", name(&it.pod), it.node, it.delays.iter().map(bound).collect::<String>())
     });
     // What is said of preemption is the same everywhere: nobody here has a higher priority than another.
-    let found = |message: &str| message.split(" preemption: ").next().unwrap().to_owned();
+    let found = |message: &str| message.split(" no new claims").next().unwrap().to_owned();
     let pending = outcome.pending.iter().map(|it| format!("{} waits: {}", name(&it.pod), found(&it.message)));
     placed.chain(pending).collect()
 }

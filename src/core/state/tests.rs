@@ -31,8 +31,7 @@ pub(super) fn pod(name: &str, gib: i64) -> Pod {
 /// `<pod>: <message>`, and where it is nominated to if that is to be written. That preemption helps nowhere is
 /// left out.
 fn describe(report: &Report) -> String {
-    const NOT_HELPFUL: &str =
-        " preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.";
+    const NOT_HELPFUL: &str = " no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.";
     let Report { pod, message, nominated_node, .. } = report;
     let message = message.strip_suffix(NOT_HELPFUL).unwrap_or(message);
     match nominated_node {
@@ -44,7 +43,7 @@ fn describe(report: &Report) -> String {
 
 /// What is said of a pod that finds no memory on either node, and of nobody there who could go.
 fn full(pod: &str) -> String {
-    let said = "preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.";
+    let said = "no new claims to deallocate, preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.";
     format!("{pod}: 0/2 nodes are available: 2 Insufficient memory. {said}")
 }
 

@@ -11,14 +11,13 @@ use crate::object::{Object, namespace};
 use crate::ours::{self, Written};
 use crate::storage::COLLECTIONS;
 use crate::upstream::{self, PODS};
-use crate::{ClusterState, Difference, Error, Judgement, Outcome, Pod, Setup};
+use crate::{ClusterState, Difference, Error, Judgement, Outcome, Pod, profiles};
 
 /// A control plane with kube-scheduler, on which one state after the other is judged.
 #[derive(Debug)]
 pub struct Bed {
     log: Log,
     cluster: ControlPlane,
-    setup: Setup,
     /// For names that are never used twice.
     count: u64,
     /// Whether the state that is written has storage.
@@ -67,10 +66,10 @@ pub(crate) const RUNTIME_CLASS: &str = "heavy";
 // === impl Bed ===
 
 impl Bed {
-    /// Starts a control plane in which these plugins judge.
-    pub fn start(setup: Setup) -> Result<Self, Error> {
+    /// Starts a control plane in which kube-scheduler judges by the profiles of [`crate::profiles`].
+    pub fn start() -> Result<Self, Error> {
         let options = Options {
-            kube_scheduler: KubeScheduler::Config(setup.config()),
+            kube_scheduler: KubeScheduler::Config(profiles::configuration()),
             name: "parity".to_owned(),
             ..Options::default()
         };
@@ -86,7 +85,6 @@ impl Bed {
         let mut bed = Self {
             log,
             cluster,
-            setup,
             count: 0,
             has_storage: false,
             objects: Vec::new(),
@@ -297,7 +295,7 @@ impl Bed {
         let upstream = upstream::judge(&self.cluster, &mut self.log, &created, ready.mark.as_deref())?;
         ready.spent |= upstream::binds_volumes(&self.cluster, &name)? || !upstream.preemption.is_empty();
         upstream::delete(&self.cluster, &name)?;
-        let ours = ours::judge(&self.setup, &ready.written, &created)?;
+        let ours = ours::judge(&ready.written, &created)?;
         let what = upstream.compare(&ours);
         if what.is_empty() {
             return Ok(Ok(upstream));

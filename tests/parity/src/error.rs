@@ -20,6 +20,9 @@ pub enum Error {
     /// A file can't be read.
     #[error("{0}: {1}")]
     File(String, std::io::Error),
+    /// The profiles can't be made from the configuration.
+    #[error("the configuration: {0}")]
+    Configuration(String),
     /// kube-scheduler contradicts itself, so the bed did not show it the same state each time.
     #[error("a node is feasible for the pod alone or for its pinned copy alone; {0}")]
     Contradiction(String),

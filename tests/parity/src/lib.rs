@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `state`, `node`, `pod`, `storage`, `object` | the data, with builders |
 //! | `generate` | states from a seed |
+//! | `profiles` | the profiles by which both judge |
 //! | `bed` | the control plane: states written and cleared, kube-scheduler known to have seen them |
 //! | `upstream`, `log` | what kube-scheduler decides, and the scores it logs |
 //! | `ours` | what edge-scheduler's core decides |
@@ -21,6 +22,7 @@ pub mod node;
 pub mod object;
 mod ours;
 pub mod pod;
+pub mod profiles;
 mod rng;
 pub mod state;
 pub mod storage;
@@ -35,5 +37,4 @@ pub use pod::{Container, Pod, pod};
 pub use rng::Rng;
 pub use state::{ClusterState, state};
 pub use storage::Storage;
-pub use upstream::Setup;
 pub use verdict::{Difference, Judgement, Outcome, ScoreTable};

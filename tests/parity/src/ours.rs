@@ -9,7 +9,7 @@ use edge_core::wire::{Interner, LabelledObject, NamespaceObject, NodeObject, Pod
 use serde_json::Value;
 
 use crate::verdict::{Judgement, Outcome, ScoreTable};
-use crate::{Error, Setup, storage};
+use crate::{Error, profiles, storage};
 
 /// The objects of a state as the API server gave them back.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +21,7 @@ pub(crate) struct Written {
 }
 
 /// Judges `pod` as the scheduler would, had it just started.
-pub(crate) fn judge(setup: &Setup, written: &Written, pod: &Value) -> Result<Judgement, Error> {
+pub(crate) fn judge(written: &Written, pod: &Value) -> Result<Judgement, Error> {
     let mut interner = Interner::default();
     let nodes = written.nodes.iter().map(|node| read_node(node, &mut interner));
     let nodes: Vec<Node> = nodes.collect::<Result<_, _>>()?;
@@ -29,7 +29,7 @@ pub(crate) fn judge(setup: &Setup, written: &Written, pod: &Value) -> Result<Jud
     let pods: Vec<Pod> = pods.collect::<Result<_, _>>()?;
     let judged = read_pod(pod, &mut interner)?;
 
-    let mut state = State::new(Config::new(vec![setup.profile()]).of_pods_and_nodes());
+    let mut state = State::new(Config::new(profiles::ours()?).of_pods_and_nodes());
     let storage = storage::events(&written.storage, &mut interner)?;
     for event in storage.into_iter().chain(read_objects(&written.objects, &mut interner)?) {
         state.apply(event, Time::ZERO);

@@ -4,69 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use controlplane::{ControlPlane, wait_for};
-use edge_core::placement::Profile;
 use serde_json::{Value, json};
 
 use crate::Error;
 use crate::bed::{LAST_CLASS, LIMIT, MARK_LABEL};
 use crate::log::{Attempts, Log};
+use crate::profiles::CANARY;
 use crate::verdict::{Judgement, Outcome};
-
-/// Which plugins judge, on both sides.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// kube-scheduler's default plugins that neither side uses, by name. The others keep the order and weight that
-    /// kube-scheduler gives them by default.
-    pub without: Vec<&'static str>,
-}
 
 /// Where all pods are.
 pub(crate) const NAMESPACE: &str = "default";
 /// The collection of all pods.
 pub(crate) const PODS: &str = "/api/v1/namespaces/default/pods";
-/// The profile that judges.
-const SCHEDULER: &str = "default-scheduler";
-/// A profile that binds a pod to the node it selects, whatever the node is like.
-const CANARY: &str = "canary";
-
-// === impl Setup ===
-
-impl Default for Setup {
-    /// All plugins that edge-scheduler has so far.
-    fn default() -> Self {
-        Self { without: vec!["DynamicResources"] }
-    }
-}
-
-impl Setup {
-    /// Our profile of the same plugins: the one that stands in for kube-scheduler.
-    pub(crate) fn profile(&self) -> Profile {
-        let profile = Profile::known(SCHEDULER).unwrap_or_else(|| Profile::with_all_plugins(SCHEDULER));
-        profile.without(&self.without)
-    }
-
-    /// kube-scheduler's configuration, as JSON, which is YAML.
-    pub(crate) fn config(&self) -> String {
-        let disabled: Vec<Value> = self.without.iter().map(|name| json!({"name": name})).collect();
-        let canary: Vec<Value> =
-            ["PrioritySort", "NodeAffinity", "DefaultBinder"].map(|name| json!({"name": name})).into();
-        json!({
-            "apiVersion": "kubescheduler.config.k8s.io/v1",
-            "kind": "KubeSchedulerConfiguration",
-            "clientConnection": {"qps": 10_000, "burst": 10_000},
-            "percentageOfNodesToScore": 100,
-            "profiles": [
-                {"schedulerName": SCHEDULER, "plugins": {"multiPoint": {"disabled": disabled}}},
-                {
-                    "schedulerName": CANARY,
-                    "plugins": {"multiPoint": {"disabled": [{"name": "*"}], "enabled": canary}},
-                },
-            ],
-        })
-        .to_string()
-    }
-}
-
 /// Whether kube-scheduler has taken in everything that was written so far.
 ///
 /// Nodes and pods come by two watches. Within each, kube-scheduler's cache is changed in the order of the writes (its

@@ -118,7 +118,7 @@ fn nodes_left_out_are_counted_as_such() {
 
 #[track_caller]
 fn check_upstream(pod: &TestPod, nodes: &[TestNode], expected: &str) {
-    let profile = Profile::with_all_plugins("test").without(&["DefaultPreemption"]);
+    let profile = Profile::with_all_plugins("test").without(&["DynamicResources", "DefaultPreemption"]);
     assert_eq!(describe(place(&snapshot(nodes), pod, &profile), &profile), expected);
 }
 

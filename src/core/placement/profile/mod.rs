@@ -182,6 +182,11 @@ impl PluginSet {
         self.0 & (1 << idx) != 0
     }
 
+    /// The places in the registry of the plugins in the set.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..super::plugins::REGISTRY.len()).filter(move |idx| self.contains(*idx))
+    }
+
     /// Whether the set is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0

@@ -97,7 +97,7 @@ fn a_pod_whose_victims_take_their_time_waits_and_says_so() {
     bench.put(&leaving(&low));
     bench.wait(1);
     bench.put(&Pod { requests: Resources { memory: Bytes(3 << 30), ..Resources::default() }, ..mid });
-    let said = "preemption: not eligible due to a terminating pod on the nominated node.";
+    let said = "no new claims to deallocate, preemption: not eligible due to a terminating pod on the nominated node.";
     bench.expect(&[&format!("high: {NO_MEMORY} {said}")]);
 }
 
@@ -148,7 +148,7 @@ fn pods_of_lower_priority_give_their_nomination_up() {
     bench.put(&leaving(&low));
     bench.put(&first);
     // There is nobody else of lower priority, and what it is nominated to is written as long as it may differ.
-    let said = "preemption: 0/2 nodes are available: 1 Insufficient memory, \
+    let said = "no new claims to deallocate, preemption: 0/2 nodes are available: 1 Insufficient memory, \
                 1 No preemption victims found for incoming pod.";
     bench.expect(&[&format!("first: {NO_MEMORY} {said}")]);
     bench.gone(&low);
@@ -192,6 +192,6 @@ fn a_nomination_that_ends_wakes_those_that_left_room() {
 fn a_pod_that_never_preempts_takes_nobody_away() {
     let (mut bench, ..) = both_full();
     bench.put(&Pod { preempts: false, ..with_priority(100, pod("high", 4)) });
-    let said = "preemption: not eligible due to preemptionPolicy=Never.";
+    let said = "no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.";
     bench.expect(&[&format!("high: {NO_MEMORY} {said}")]);
 }

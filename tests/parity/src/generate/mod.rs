@@ -9,6 +9,7 @@ mod pods;
 mod preemption;
 mod volumes;
 
+use crate::profiles::VARIANTS;
 use crate::{ClusterState, Rng};
 pub use preemption::preemption;
 
@@ -28,6 +29,8 @@ const DEVICES: [&str; 3] = ["example.com/gpu", "example.com/nic", "other.example
 
 /// How many of a hundred states have storage.
 const STORAGE: usize = 35;
+/// How many of a hundred pods are judged by a profile that is not the default.
+const BY_VARIANT: usize = 30;
 
 /// The state of this seed: the same one on every machine.
 pub fn state(seed: u64) -> ClusterState {
@@ -37,7 +40,11 @@ pub fn state(seed: u64) -> ClusterState {
     let (placed, pod) = (pods::placed(&mut rng, &names), pods::judged(&mut rng, &names));
     let state = ClusterState { nodes, storage: Vec::new(), objects: Vec::new(), placed, pod };
     let state = if rng.percent(STORAGE) { volumes::with_storage(&mut rng, state) } else { state };
-    company::keep(&mut rng, state)
+    let mut state = company::keep(&mut rng, state);
+    if rng.percent(BY_VARIANT) {
+        state.pod = state.pod.with("schedulerName", rng.pick(&VARIANTS).into());
+    }
+    state
 }
 
 #[cfg(test)]

@@ -82,7 +82,8 @@ fn budgets_are_kept_if_possible() {
 fn why_preemption_does_not_help_is_told() {
     let full = || state([node("a"), node("b").cordoned(), node("c").allocatable("cpu", "1")]);
     let same = full().placed("a", classed("high", "4")).pod(classed("high", "2"));
-    let said = "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu. preemption: ";
+    let said = "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu. \
+                no new claims to deallocate, preemption: ";
     let nobody = "0/3 nodes are available: 1 No preemption victims found for incoming pod, \
                   2 Preemption is not helpful for scheduling.";
     check("nobody is lower", same, &format!("{said}{nobody}"));

@@ -2,10 +2,10 @@
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use parity::{Bed, ClusterState, Judgement, Outcome, Setup};
+use parity::{Bed, ClusterState, Judgement, Outcome};
 
 /// Starting a control plane takes longer than a dozen states. It ends with the process.
-static BED: LazyLock<Mutex<Bed>> = LazyLock::new(|| Mutex::new(Bed::start(Setup::default()).unwrap()));
+static BED: LazyLock<Mutex<Bed>> = LazyLock::new(|| Mutex::new(Bed::start().unwrap()));
 
 /// Runs `act` with the bed, which a test that failed before has left usable, for each state begins with a clean one.
 pub(crate) fn with_bed<T>(act: impl FnOnce(&mut Bed) -> T) -> T {
@@ -30,10 +30,16 @@ pub(crate) fn describe(judgement: &Judgement) -> String {
         Outcome::Bound(_) => judgement.best().into_iter().collect::<Vec<_>>().join(" "),
         Outcome::Gated => "gated".to_owned(),
         Outcome::Waits { reason, message } if reason == "Unschedulable" => {
-            message.split(" preemption: ").next().unwrap_or_default().to_owned()
+            without_post_filter(message).to_owned()
         }
         Outcome::Waits { reason, message } => format!("{reason}: {message}"),
     }
+}
+
+/// A message without what PostFilter says: what DynamicResources says comes first, and if it fails it alone.
+fn without_post_filter(message: &str) -> &str {
+    let message = message.split(" no new claims to deallocate").next().unwrap_or_default();
+    message.strip_suffix(" not found").unwrap_or(message)
 }
 
 /// The number that this environment variable is set to.

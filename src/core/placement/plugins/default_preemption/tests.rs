@@ -45,7 +45,7 @@ fn budget(app: &str, allowed: i32) -> DisruptionBudget {
 
 /// `<node>: <victims>`, or what is said of the pod, behind `kept: ` if its nomination stays.
 fn decide(snapshot: &Snapshot, pod: &Pod) -> String {
-    let profile = Profile::known("default-scheduler").unwrap();
+    let profile = Profile::known("default-scheduler").unwrap().without(&["DynamicResources"]);
     match place(snapshot, pod, &profile) {
         Decision::Reject(fit_error) => match &fit_error.nomination {
             Nomination::Preempt(candidate) => {

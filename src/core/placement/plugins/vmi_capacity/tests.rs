@@ -125,7 +125,7 @@ impl Cluster {
                 Ok(placement.node.to_string())
             }
             Decision::Reject(error) => {
-                Err(error.to_string().split(" preemption: ").next().unwrap_or_default().to_owned())
+                Err(error.to_string().split(" no new claims").next().unwrap_or_default().to_owned())
             }
             other => panic!("{other:?}"),
         }
