@@ -1,6 +1,6 @@
 //! What the scheduler shows of itself, and to whom; asked by kubectl.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -213,48 +213,16 @@ fn a_scrape_by_a_service_account_has_upstreams_metrics_and_passes_promlint() {
     }
 }
 
-/// The rules of `promtool check metrics` (`client_golang/prometheus/testutil/promlint`).
+/// What Prometheus' own rules find wrong, as `promtool check metrics` would: nothing.
 fn lint(text: &str) {
-    let mut kinds: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut helped: BTreeSet<&str> = BTreeSet::new();
-    let mut series: BTreeSet<&str> = BTreeSet::new();
-    for line in text.lines() {
-        if let Some(help) = line.strip_prefix("# HELP ") {
-            let (name, words) = help.split_once(' ').unwrap();
-            assert!(!words.trim().is_empty() && helped.insert(name), "{line}");
-        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
-            let (name, kind) = kind.split_once(' ').unwrap();
-            assert!(kinds.insert(name, kind).is_none(), "{line}");
-        } else {
-            let (name_and_labels, value) = line.rsplit_once(' ').unwrap();
-            assert!(series.insert(name_and_labels) && value.parse::<f64>().is_ok(), "{line}");
-            let name = name_and_labels.split('{').next().unwrap();
-            let family = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
-            let family = family.filter(|family| kinds.get(family) == Some(&"histogram")).unwrap_or(name);
-            assert!(kinds.contains_key(family) && helped.contains(family), "{line}");
-        }
-    }
-    for (name, kind) in kinds {
-        let words: Vec<&str> = name.split('_').collect();
-        assert_eq!(
-            name.ends_with("_total"),
-            kind == "counter",
-            "{name}: counters end in _total, and nothing else"
-        );
-        let reserved = ["count", "sum", "bucket"];
-        assert!(!reserved.contains(words.last().unwrap()), "{name}: the ending is for histograms");
-        for wrong in ["gauge", "counter", "histogram", "summary"] {
-            assert!(!words.contains(&wrong), "{name}: the type is no part of the name");
-        }
-        for wrong in ["ms", "milliseconds", "minutes", "hours", "kilobytes", "megabytes", "bits", "percent"] {
-            assert!(!words.contains(&wrong), "{name}: {wrong} is no base unit");
-        }
-        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "{name}");
-    }
-    let labels = series.iter().filter_map(|it| it.split_once('{')).flat_map(|(_, rest)| rest.split("\","));
-    for label in labels.filter_map(|label| label.split_once('=')).map(|(label, _)| label) {
-        assert!(!label.chars().any(|c| c.is_ascii_uppercase()), "{label}: labels are in snake case");
-    }
+    let mut lint = Command::new(controlplane::promlint().unwrap())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    lint.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = lint.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 /// An authority, and what it vouches for.

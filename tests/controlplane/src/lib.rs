@@ -53,5 +53,5 @@ pub use node::{Effect, FakeNode};
 pub use options::{KubeScheduler, Options, User};
 pub use port::Port;
 pub use proc::{Bytes, ProcessId, Usage, usage};
-pub use tool::{build_all, end_to_end_tests};
+pub use tool::{build_all, end_to_end_tests, promlint};
 pub use wait::wait_for;

@@ -66,6 +66,12 @@ pub fn helm() -> Result<PathBuf, Error> {
     Recipe::pinned("helm", "helm", "helm.sh/helm/v3", "helm.sh/helm/v3/cmd/helm")?.get()
 }
 
+/// Prometheus' own rules for metrics, as a filter; the first time it is built.
+pub fn promlint() -> Result<PathBuf, Error> {
+    const MODULE: &str = "github.com/prometheus/client_golang";
+    Recipe::pinned("promlint", "promlint", MODULE, "controlplane.test/promlint")?.get()
+}
+
 /// A program from the folder that other Kubernetes projects' tests use too. KWOK is never in there.
 pub(crate) fn from_assets(name: &str) -> Option<PathBuf> {
     let program = PathBuf::from(env::var_os("KUBEBUILDER_ASSETS")?).join(name);
