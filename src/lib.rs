@@ -15,6 +15,7 @@ pub mod config;
 pub mod delays;
 pub mod lease;
 pub mod metrics;
+pub mod probe;
 pub mod run;
 pub mod serving;
 pub mod setup;

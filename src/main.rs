@@ -5,12 +5,12 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
-use edge_scheduler::args::{self, Cli, LogArgs, LogFormat, VersionForm};
+use edge_scheduler::args::{self, Cli, Command, LogArgs, LogFormat, ProbeArgs, VersionForm};
 use edge_scheduler::config::Configuration;
 use edge_scheduler::metrics::{ClientMetrics, Metrics};
 use edge_scheduler::run::Serving;
 use edge_scheduler::serving::Pages;
-use edge_scheduler::{cluster, run, setup};
+use edge_scheduler::{cluster, probe, run, setup};
 use k8s_openapi::jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
@@ -23,14 +23,28 @@ async fn main() -> ExitCode {
     if let Some(version) = cli.misc.version.and_then(VersionForm::text) {
         return print(&version);
     }
+    if let Some(Command::Probe(probe)) = cli.command {
+        set_up_log(&probe.log);
+        return end(measure(&probe).await);
+    }
     set_up_log(&cli.log);
-    match schedule(cli, args::in_force(&matches)).await {
-        Ok(()) => ExitCode::SUCCESS,
+    end(schedule(cli, args::in_force(&matches)).await.map(|()| ExitCode::SUCCESS))
+}
+
+fn end(result: anyhow::Result<ExitCode>) -> ExitCode {
+    match result {
+        Ok(code) => code,
         Err(error) => {
             error!("{error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+async fn measure(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
+    let alone = args.alone().map_err(anyhow::Error::msg)?;
+    let all_answered = probe::run(alone, shutdown()?).await?;
+    Ok(if all_answered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn schedule(cli: Cli, flags: BTreeMap<String, String>) -> anyhow::Result<()> {
@@ -45,16 +59,20 @@ async fn schedule(cli: Cli, flags: BTreeMap<String, String>) -> anyhow::Result<(
     let serving = serve(&config, &cli, flags, &metrics.client).await?;
     let clients = setup::connect(&config, &cli, &metrics.client).await?;
     let options = setup::options(&config, cli, serving, metrics)?;
+    Ok(run::run(clients, options, shutdown()?).await?)
+}
+
+/// Completes when the process is asked to end.
+fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let shutdown = async {
+    Ok(async move {
         tokio::select! {
             _ = terminate.recv() => (),
             _ = interrupt.recv() => (),
         }
         info!("ending");
-    };
-    Ok(run::run(clients, options, shutdown).await?)
+    })
 }
 
 async fn serve(

@@ -10,6 +10,15 @@ pub const SCHEDULER_CONFIG: &str = "edge-scheduler-config";
 pub const PROBE: &str = "edge-probe";
 /// Secret with the keys that authenticate echoes; made in the cluster by the leader.
 pub const PROBE_KEY: &str = "edge-probe-key";
+/// In that Secret, the key that agents send with. Under any other name are keys that they accept as well: a new one
+/// has to be known everywhere before it is used, and the old one stays valid while somebody may use it.
+pub const PROBE_KEY_CURRENT: &str = "current";
+/// In that Secret, the key that is accepted too: the next one, or the last one.
+pub const PROBE_KEY_OTHER: &str = "other";
+/// The UDP and TCP port that agents answer on.
+pub const PROBE_PORT: u16 = 10270;
+/// The TCP port where agents serve health and metrics.
+pub const PROBE_HEALTH_PORT: u16 = 10271;
 /// PriorityClass of backups.
 pub const BACKUP_PRIORITY: &str = "edge-backup";
 /// Field manager of what the plugin applies.

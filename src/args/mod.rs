@@ -11,12 +11,13 @@ mod leader_election;
 mod logs;
 mod metrics;
 mod misc;
+mod probe;
 mod serving;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use clap::{ArgMatches, CommandFactory, Parser};
+use clap::{ArgMatches, CommandFactory, Parser, Subcommand};
 
 pub use authentication::AuthenticationArgs;
 pub use authorization::AuthorizationArgs;
@@ -27,6 +28,7 @@ pub use leader_election::LeaderElectionArgs;
 pub use logs::{LogArgs, LogFormat};
 pub use metrics::MetricsArgs;
 pub use misc::{MiscArgs, VersionForm};
+pub use probe::{AloneArgs, ProbeArgs, TransportArg};
 pub use serving::ServingArgs;
 
 /// A compact, delay-aware Kubernetes scheduler for edge clusters.
@@ -35,8 +37,17 @@ pub use serving::ServingArgs;
 /// `schedulerName: edge-scheduler`, or `custom-scheduler` for the rules of the BME edge scheduler, or
 /// `contrail-scheduler` for those of the Contrail CN2 scheduler. Flags are those of kube-scheduler.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "edge-scheduler", disable_version_flag = true, args_override_self = true)]
+#[command(
+    name = "edge-scheduler",
+    disable_version_flag = true,
+    args_override_self = true,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
+    /// What to be instead of the scheduler.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// What belongs to no group.
     #[command(flatten)]
     pub misc: MiscArgs,
@@ -67,6 +78,13 @@ pub struct Cli {
     /// What is logged.
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// What to be instead of the scheduler.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// The probe agent.
+    Probe(ProbeArgs),
 }
 
 /// The command line with `_` in names of flags read as `-` (upstream: `WordSepNormalizeFunc`).

@@ -5,6 +5,7 @@
 //! delay       delays between nodes: constraints, rows in use, the file formats
 //! measure     the measurement plan: who measures whom
 //! placement   verbs: `place()` judges one pod against the nodes; one file per plugin
+//! probe       the probe agent: whom to probe when, what the answers tell
 //! state       `State::apply(event, now)`, `State::next(now)`: cache, queue, bindings in flight
 //! simulation  the BME simulation, driven through the same state
 //! ```
@@ -17,6 +18,7 @@ pub mod delay;
 pub mod measure;
 pub mod model;
 pub mod placement;
+pub mod probe;
 #[cfg(test)]
 mod sim;
 pub mod simulation;

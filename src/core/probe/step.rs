@@ -1,0 +1,154 @@
+//! Whether a delay has made a step.
+//!
+//! A window forgets slowly: of 32 samples the median moves after 16 new ones, and 16 times 10 s is long for a pod
+//! that is out of its bound, or could be back in. So the newest samples are held against the older ones. Noise
+//! must not look like a step, so it takes several in a row, all beyond what nine of ten older ones were, and both
+//! the smallest and the median must have moved by what is worth a report.
+
+use crate::model::Delay;
+
+use super::window::{Window, nearest_rank};
+
+/// How many samples in a row tell of a step: as many as a burst has, so that they are a window to go on with. That so
+/// many are all among the highest, or all among the lowest, comes about by chance once in a hundred thousand samples.
+pub(super) const CONFIRMED_BY: usize = 8;
+/// How many older samples there must be for a comparison.
+const OLDER_AT_LEAST: usize = 5;
+/// What counts as moved: by a tenth, and by this many microseconds.
+const MOVED_MICROS: u32 = 500;
+
+/// What the newest samples tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The delay is as it was.
+    None,
+    /// The newest samples are beyond the older ones: more are needed to tell.
+    Suspected,
+    /// The delay has made a step, and this many of the newest answered samples are of the time since.
+    Confirmed(usize),
+}
+
+/// Whether a delay has moved: by 10 % and by 0.5 ms.
+pub(super) fn moved(from: Delay, to: Delay) -> bool {
+    let difference = from.as_micros().abs_diff(to.as_micros());
+    difference >= MOVED_MICROS && u64::from(difference) * 10 >= u64::from(from.as_micros())
+}
+
+/// Holds the newest samples of the window against the older ones.
+pub(super) fn step(window: &Window) -> Step {
+    let delays: Vec<Delay> = window.delays().collect();
+    let beyond = |n: &usize| {
+        let split = delays.len().checked_sub(*n).and_then(|at| delays.split_at_checked(at));
+        split.is_some_and(|(older, newest)| is_beyond(older, newest))
+    };
+    match (1..=CONFIRMED_BY).rev().find(beyond) {
+        None => Step::None,
+        Some(CONFIRMED_BY) => Step::Confirmed(CONFIRMED_BY),
+        Some(_) => Step::Suspected,
+    }
+}
+
+/// Whether all of the newest are beyond nine tenths of the older, in one direction, by what counts as moved.
+fn is_beyond(older: &[Delay], newest: &[Delay]) -> bool {
+    if older.len() < OLDER_AT_LEAST {
+        return false;
+    }
+    let [older, newest] = [older, newest].map(|delays| {
+        let mut sorted = delays.to_vec();
+        sorted.sort_unstable();
+        sorted
+    });
+    let both = |percent| Some((nearest_rank(&older, percent)?, nearest_rank(&newest, percent)?));
+    let (Some(smallest), Some(median)) = (both(0), both(50)) else { return false };
+    if !moved(smallest.0, smallest.1) || !moved(median.0, median.1) {
+        return false;
+    }
+    let above = newest.first().copied() > nearest_rank(&older, 90) && smallest.1 > smallest.0;
+    let below = newest.last().copied() < nearest_rank(&older, 10) && smallest.1 < smallest.0;
+    above || below
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::window::Sample;
+    use super::*;
+    use crate::model::Time;
+
+    fn window(micros: impl IntoIterator<Item = u32>) -> Window {
+        let mut window = Window::default();
+        for micros in micros {
+            window.push(Sample::Answered(Delay::from_micros(micros).unwrap()), Time::ZERO);
+        }
+        window
+    }
+
+    #[track_caller]
+    fn check(older: &[u32], newest: u32, n: usize, expected: Step) {
+        let samples = older.iter().copied().chain(std::iter::repeat_n(newest, n));
+        assert_eq!(step(&window(samples)), expected, "{older:?}, then {n} times {newest}");
+    }
+
+    #[test]
+    fn a_step_is_seen_up_and_down() {
+        let ten = [10_000; 24];
+        check(&ten, 10_000, 8, Step::None);
+        check(&ten, 30_000, 1, Step::Suspected);
+        check(&ten, 30_000, 7, Step::Suspected);
+        check(&ten, 30_000, 8, Step::Confirmed(8));
+        check(&ten, 2_000, 7, Step::Suspected);
+        check(&ten, 2_000, 8, Step::Confirmed(8));
+        // After a burst there are eight samples, and a step back is seen at once.
+        check(&ten[..8], 2_000, 8, Step::Confirmed(8));
+        check(&ten[..4], 2_000, 1, Step::None);
+    }
+
+    #[test]
+    fn outliers_among_the_older_hide_no_step() {
+        let mut older = [10_000; 24];
+        older[3] = 100_000;
+        older[17] = 90_000;
+        check(&older, 30_000, 8, Step::Confirmed(8));
+    }
+
+    #[test]
+    fn little_moves_are_no_step() {
+        check(&[10_000; 24], 10_900, 8, Step::None);
+        check(&[10_000; 24], 11_000, 8, Step::Confirmed(8));
+        check(&[1_000; 26], 1_490, 8, Step::None);
+        check(&[1_000; 26], 1_500, 8, Step::Confirmed(8));
+    }
+
+    /// Numbers that look random, the same each time (a linear congruential generator).
+    fn noise(seed: u64) -> impl Iterator<Item = f64> {
+        let mut state = seed;
+        std::iter::from_fn(move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            Some((state >> 11) as f64 / (1_u64 << 53) as f64)
+        })
+    }
+
+    #[test]
+    fn noise_is_no_step() {
+        type Shape = fn(f64) -> f64;
+        let shapes: [(&str, Shape); 3] = [
+            ("uniform", |it| 10_000.0 + 10_000.0 * it),
+            ("exponential", |it| 10_000.0 - 10_000.0 * (1.0 - it).ln()),
+            ("outliers", |it| if it < 0.05 { 200_000.0 } else { 10_000.0 + 1_000.0 * it }),
+        ];
+        for (name, shape) in shapes {
+            let mut window = Window::default();
+            let (mut suspected, mut confirmed) = (0, 0);
+            for value in noise(7).take(20_000) {
+                let micros = Delay::from_millis_f64(shape(value) / 1000.0).unwrap();
+                window.push(Sample::Answered(micros), Time::ZERO);
+                match step(&window) {
+                    Step::None => (),
+                    Step::Suspected => suspected += 1,
+                    Step::Confirmed(_) => confirmed += 1,
+                }
+            }
+            assert!(confirmed <= 1, "{name}: {confirmed} steps in 20000 samples");
+            assert!(suspected <= 4_000, "{name}: {suspected} suspicions in 20000 samples");
+        }
+    }
+}

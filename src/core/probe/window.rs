@@ -1,0 +1,213 @@
+//! The last samples of a peer.
+
+use std::collections::VecDeque;
+
+use crate::delay::Statistics;
+use crate::model::{Delay, Time};
+
+/// How many samples are kept of a peer.
+pub const WINDOW: usize = 32;
+
+/// What came of a probe. A lost one is a sample too: never a delay, and never left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sample {
+    /// It was answered after this long.
+    Answered(Delay),
+    /// It was not answered in time.
+    Lost,
+}
+
+/// The last [`WINDOW`] samples of a peer, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    samples: VecDeque<Sample>,
+    missed: u16,
+    answered_at: Option<Time>,
+}
+
+// === impl Sample ===
+
+impl Sample {
+    /// The delay; none if the probe was lost.
+    pub fn delay(self) -> Option<Delay> {
+        match self {
+            Self::Answered(delay) => Some(delay),
+            Self::Lost => None,
+        }
+    }
+}
+
+// === impl Window ===
+
+impl Window {
+    /// Adds the newest sample, known at `now`; the oldest goes if there are too many.
+    pub fn push(&mut self, sample: Sample, now: Time) {
+        if self.samples.len() >= WINDOW {
+            self.samples.pop_front();
+        }
+        self.samples.push_back(sample);
+        match sample {
+            Sample::Answered(_) => {
+                self.missed = 0;
+                self.answered_at = Some(now);
+            }
+            Sample::Lost => self.missed = self.missed.saturating_add(1),
+        }
+    }
+
+    /// Forgets all samples but so many of the newest answered ones, and what was lost between them.
+    pub fn keep_newest(&mut self, answered: usize) {
+        let mut left = answered;
+        let kept = self.samples.iter().rev().take_while(|sample| {
+            let keep = left > 0;
+            left -= usize::from(keep && sample.delay().is_some());
+            keep
+        });
+        let dropped = self.samples.len() - kept.count();
+        self.samples.drain(..dropped);
+    }
+
+    /// How many of the last probes in a row were lost.
+    pub fn missed(&self) -> u16 {
+        self.missed
+    }
+
+    /// How many samples there are.
+    pub fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
+    /// The delays of the answered probes, the oldest first.
+    pub fn delays(&self) -> impl DoubleEndedIterator<Item = Delay> {
+        self.samples.iter().filter_map(|sample| sample.delay())
+    }
+
+    /// What the samples tell at `now`.
+    pub fn statistics(&self, now: Time) -> Statistics {
+        let mut sorted: Vec<Delay> = self.delays().collect();
+        sorted.sort_unstable();
+        let lost = self.samples.len() - sorted.len();
+        Statistics {
+            min: sorted.first().copied(),
+            p50: nearest_rank(&sorted, 50),
+            // The 95th percentile of one sample would be that sample, which tells nothing of the others.
+            p95: if sorted.len() > 1 { nearest_rank(&sorted, 95) } else { None },
+            jitter: self.jitter(),
+            lost: count(lost),
+            samples: count(self.samples.len()),
+            missed: self.missed,
+            age: self.answered_at.map(|at| now.since(at)),
+        }
+    }
+
+    /// The mean difference between one answered probe and the next, rounded up.
+    fn jitter(&self) -> Option<Delay> {
+        let differences = self.delays().zip(self.delays().skip(1));
+        let (sum, n) = differences.fold((0_u64, 0_u64), |(sum, n), (a, b)| {
+            (sum + u64::from(a.as_micros().abs_diff(b.as_micros())), n + 1)
+        });
+        let mean = u32::try_from(sum.div_ceil(n.max(1))).ok()?;
+        if n > 0 { Delay::from_micros(mean).ok() } else { None }
+    }
+}
+
+/// The percentile by nearest rank: the smallest value that so many per cent of all are not above.
+pub(super) fn nearest_rank(sorted: &[Delay], percent: usize) -> Option<Delay> {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied()
+}
+
+fn count(n: usize) -> u16 {
+    u16::try_from(n).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn time(seconds: u64) -> Time {
+        Time::from_origin(Duration::from_secs(seconds))
+    }
+
+    /// Samples in microseconds, none for a lost one, a second apart; what is told a second after the last.
+    fn told(samples: &[Option<u32>]) -> Statistics {
+        let mut window = Window::default();
+        for (at, sample) in (0..).zip(samples) {
+            let sample = sample.map_or(Sample::Lost, |micros| Sample::Answered(delay(micros)));
+            window.push(sample, time(at));
+        }
+        window.statistics(time(samples.len() as u64))
+    }
+
+    fn delay(micros: u32) -> Delay {
+        Delay::from_micros(micros).unwrap()
+    }
+
+    /// `[min, p50, p95, jitter]`, then `[lost, samples, missed]`, then the age in seconds.
+    #[track_caller]
+    fn check(samples: &[Option<u32>], delays: [Option<u32>; 4], counts: [u16; 3], age: Option<u64>) {
+        let it = told(samples);
+        let micros = [it.min, it.p50, it.p95, it.jitter].map(|delay| delay.map(Delay::as_micros));
+        assert_eq!(micros, delays, "{samples:?}");
+        assert_eq!([it.lost, it.samples, it.missed], counts, "{samples:?}");
+        assert_eq!(it.age, age.map(Duration::from_secs), "{samples:?}");
+    }
+
+    #[test]
+    fn a_lost_probe_is_a_sample_and_no_delay() {
+        check(&[], [None; 4], [0, 0, 0], None);
+        check(&[None, None], [None; 4], [2, 2, 2], None);
+        check(&[Some(400)], [Some(400), Some(400), None, None], [0, 1, 0], Some(1));
+        check(
+            &[Some(400), None, Some(700), None],
+            [Some(400), Some(400), Some(700), Some(300)],
+            [2, 4, 1],
+            Some(2),
+        );
+        check(&[Some(3), Some(1), Some(2)], [Some(1), Some(2), Some(3), Some(2)], [0, 3, 0], Some(1));
+    }
+
+    #[test]
+    fn the_last_32_samples_count() {
+        let mut samples = vec![None; 10];
+        samples.extend((1..=32).map(Some));
+        check(&samples, [Some(1), Some(16), Some(31), Some(1)], [0, 32, 0], Some(1));
+        samples.push(None);
+        check(&samples, [Some(2), Some(17), Some(31), Some(1)], [1, 32, 1], Some(2));
+    }
+
+    #[test]
+    fn ranks_are_those_of_counting() {
+        for n in 1..=64_u32 {
+            let sorted: Vec<Delay> = (0..n).map(|micros| delay(micros * 7)).collect();
+            for percent in [1, 10, 50, 90, 95, 99, 100] {
+                let enough = |value: &&Delay| {
+                    let within = sorted.iter().filter(|other| other <= value).count();
+                    within * 100 >= percent * sorted.len()
+                };
+                let expected = sorted.iter().find(enough).copied();
+                assert_eq!(nearest_rank(&sorted, percent), expected, "{percent} % of {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kept_are_the_newest() {
+        let mut window = Window::default();
+        for (at, sample) in (0..).zip([Some(1), None, Some(2), None, None, Some(3), None]) {
+            window.push(sample.map_or(Sample::Lost, |it| Sample::Answered(delay(it))), time(at));
+        }
+        for (answered, left) in [(9, 7), (3, 7), (2, 5), (1, 2), (0, 0)] {
+            let mut kept = window.clone();
+            kept.keep_newest(answered);
+            assert_eq!(kept.len(), left, "{answered}");
+        }
+    }
+}
