@@ -3,6 +3,7 @@
 //! ```text
 //! model       nouns: names, units, nodes, pods, labels, time
 //! delay       delays between nodes: constraints, rows in use, the file formats
+//! layers      partitions of the nodes by delay, complete linkage
 //! measure     the measurement plan: who measures whom
 //! placement   verbs: `place()` judges one pod against the nodes; one file per plugin
 //! probe       the probe agent: whom to probe when, what the answers tell
@@ -15,6 +16,7 @@
 //! could; a test reads its manifest and sources to keep it so.
 
 pub mod delay;
+pub mod layers;
 pub mod measure;
 pub mod model;
 pub mod placement;
