@@ -222,7 +222,11 @@ fn lint(text: &str) {
         .unwrap();
     lint.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = lint.wait_with_output().unwrap();
-    assert!(output.status.success() && output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success() && output.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 /// An authority, and what it vouches for.

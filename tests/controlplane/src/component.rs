@@ -3,10 +3,11 @@
 use crate::{
     error::Error,
     options::KubeScheduler,
+    real::REAL_LABEL,
     site::Site,
     tool::{self, STAGES},
 };
-use std::{fmt, path::Path, str::FromStr};
+use std::{fmt, net::Ipv4Addr, path::Path, str::FromStr};
 
 /// A component of the control plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,9 +115,6 @@ fn etcd(site: &Site) -> CommandLine {
 fn api_server(site: &Site) -> CommandLine {
     let mut args = vec![
         flag("etcd-servers", site.etcd_url()),
-        flag("advertise-address", "127.0.0.1"),
-        // Its own endpoint would be a loopback address, which an EndpointSlice may not hold.
-        flag("endpoint-reconciler-type", "none"),
         flag("cert-dir", path(&site.folder)),
         flag("service-account-issuer", "https://kubernetes.default.svc"),
         flag("service-account-key-file", path(&site.pki.account_public_key)),
@@ -131,8 +129,27 @@ fn api_server(site: &Site) -> CommandLine {
         // taint that the second one adds to a node.
         args.push(flag("disable-admission-plugins", "ServiceAccount,TaintNodesByCondition"));
     }
+    match site.address {
+        // Its own endpoint would be a loopback address, which an EndpointSlice may not hold.
+        None => {
+            args.extend([flag("advertise-address", "127.0.0.1"), flag("endpoint-reconciler-type", "none")]);
+        }
+        Some(address) => args.extend(for_kubelets(site, address)),
+    }
     args.extend(serving(site, Component::ApiServer));
     (args, Ready::Answers(format!("{}/readyz", site.url())))
+}
+
+/// Kubelets come with certificates of our authority, and are come to with one.
+fn for_kubelets(site: &Site, address: Ipv4Addr) -> [String; 6] {
+    [
+        flag("advertise-address", address),
+        flag("client-ca-file", path(&site.pki.authority)),
+        flag("kubelet-client-certificate", path(&site.pki.kubelet_client)),
+        flag("kubelet-client-key", path(&site.pki.kubelet_client_key)),
+        flag("kubelet-preferred-address-types", "InternalIP"),
+        flag("enable-admission-plugins", "NodeRestriction"),
+    ]
 }
 
 fn controller_manager(site: &Site) -> CommandLine {
@@ -166,7 +183,7 @@ fn kwok(site: &Site) -> Result<CommandLine, Error> {
     let args = vec![
         flag("kubeconfig", path(&site.kubeconfig)),
         flag("config", path(&stages)),
-        flag("manage-nodes-with-label-selector", format!("!{FAILED_LABEL}")),
+        flag("manage-nodes-with-label-selector", format!("!{FAILED_LABEL},!{REAL_LABEL}")),
         flag("node-lease-duration-seconds", site.options.node_lease.as_secs().to_string()),
         flag("enable-crds", ""),
     ];
@@ -176,8 +193,9 @@ fn kwok(site: &Site) -> Result<CommandLine, Error> {
 
 /// Where and with which certificate a Kubernetes server listens. It shares the port that we hold.
 fn serving(site: &Site, component: Component) -> [String; 5] {
+    let address = site.address.filter(|_| component == Component::ApiServer);
     [
-        flag("bind-address", "127.0.0.1"),
+        flag("bind-address", address.unwrap_or(Ipv4Addr::LOCALHOST)),
         flag("secure-port", site.port(component).to_string()),
         flag("permit-port-sharing", "true"),
         flag("tls-cert-file", path(&site.pki.serving)),

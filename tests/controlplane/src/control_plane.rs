@@ -8,6 +8,7 @@ use crate::{
     options::Options,
     proc::{Usage, usage},
     process::Process,
+    real::RealNodes,
     site::{ADMIN, Access, Site},
     tool,
     wait::wait_for,
@@ -30,6 +31,7 @@ use std::{
 pub struct ControlPlane {
     running: Mutex<BTreeMap<Component, Process>>,
     pub(crate) site: Site,
+    pub(crate) real: Option<RealNodes>,
     // Last, because fields are dropped in order and the processes use the folder.
     folder: Folder,
 }
@@ -53,8 +55,10 @@ impl ControlPlane {
             tool::program(*component)?;
         }
         let folder = Folder::create(&options.name)?;
-        let site = Site::create(options, folder.path())?;
-        let mut cluster = Self { running: Mutex::default(), site, folder };
+        let shapes = &options.real_nodes;
+        let real = if shapes.is_empty() { None } else { Some(RealNodes::prepare(shapes, folder.path())?) };
+        let site = Site::create(options, folder.path(), real.as_ref().map(RealNodes::host))?;
+        let mut cluster = Self { running: Mutex::default(), site, real, folder };
         cluster.start_all(&components).inspect_err(|_| cluster.folder.keep_logs())?;
         Ok(cluster)
     }
@@ -179,13 +183,14 @@ impl ControlPlane {
                 thread.join().unwrap_or_else(|_| Err(Error::Invalid("a starting thread panicked".to_owned())))
             })
         })?;
-        self.await_account()
+        self.await_account()?;
+        self.real.as_ref().map_or(Ok(()), |real| real.start(&self.site))
     }
 
     fn start_one(&self, component: Component) -> Result<Process, Error> {
         let program = tool::program(component)?;
         let launch = component.launch(&self.site)?;
-        let mut process = Process::start(component, &program, &launch.args, self.log(component))?;
+        let mut process = Process::start(component.name(), &program, &launch.args, self.log(component))?;
         process.await_ready(READY, |process| match &launch.ready {
             Ready::Answers(url) => self.site.client.is_ok(url),
             Ready::Says(words) => process.has_said(words),
@@ -242,6 +247,9 @@ impl Drop for ControlPlane {
     fn drop(&mut self) {
         if thread::panicking() || env::var_os("EDGE_CONTROL_PLANE_KEEP_LOGS").is_some() {
             self.report_panic();
+        }
+        if let Some(real) = &self.real {
+            real.cut_all();
         }
         self.stop_all();
     }

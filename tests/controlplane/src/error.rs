@@ -23,11 +23,11 @@ pub enum Error {
         /// The end of the compiler's output.
         output: String,
     },
-    /// A component ended or did not get ready: read its log.
+    /// A component, or a program of a real node, ended or did not get ready: read its log.
     #[error("{component} {reason}; the end of {}:\n{tail}", log.display())]
     Component {
         /// The component's name.
-        component: &'static str,
+        component: String,
         /// What happened to it.
         reason: String,
         /// Its whole log, kept after this error.

@@ -5,10 +5,13 @@ use crate::{
     control_plane::ControlPlane,
     error::Error,
     node::{FakeNode, condition},
+    real::RealNodes,
     wait::wait_for,
 };
 use serde_json::{Value, json};
 use std::{
+    path::Path,
+    process::Command,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -52,11 +55,16 @@ impl ControlPlane {
 
     /// Lets a node fail as if its power was cut.
     ///
+    /// A real node's power is cut: all its processes end at one instant, and nothing more is heard of it.
+    ///
     /// With KWOK (by the label [`FAILED_LABEL`]) its Lease is no longer renewed, and pods on it neither start nor end, as
     /// soon as KWOK's watch brings the label, which takes milliseconds; the rest is left to whoever watches, as in
     /// life. Without KWOK there is no Lease to miss, so what the controller manager would do in the end is written at
     /// once: Ready is Unknown, and the taints `unreachable`.
     pub fn fail_node(&self, name: &str) -> Result<(), Error> {
+        if let Some(real) = self.real_node(name) {
+            return real.cut_power(name);
+        }
         let label = json!({"metadata": {"labels": {FAILED_LABEL: ""}}});
         self.client().merge(&node_path(name), &label)?;
         if self.pid(Component::Kwok).is_some() {
@@ -72,8 +80,11 @@ impl ControlPlane {
         })
     }
 
-    /// Lets a failed node come back under its name, with the pods it had.
+    /// Lets a failed node come back under its name, with the pods it had; a real one starts anew, with the disk it had.
     pub fn recover_node(&self, name: &str) -> Result<(), Error> {
+        if let Some(real) = self.real_node(name) {
+            return real.restore_power(name);
+        }
         self.client().merge(&node_path(name), &json!({"metadata": {"labels": {FAILED_LABEL: null}}}))?;
         if self.pid(Component::Kwok).is_some() {
             return Ok(());
@@ -81,6 +92,21 @@ impl ControlPlane {
         let status = json!({"status": {"conditions": [condition("True", "KubeletReady")]}});
         self.client().strategic_merge(&format!("{}/status", node_path(name)), &status)?;
         self.change_taints(name, |taints| taints.retain(|taint| taint["key"] != UNREACHABLE))
+    }
+
+    /// Gives all real nodes an image, from an archive that `ctr images import` understands.
+    pub fn import_image(&self, archive: &Path) -> Result<(), Error> {
+        self.real.as_ref().map_or(Ok(()), |real| real.import(archive))
+    }
+
+    /// A command to be run in the namespaces of a real node: its processes, mounts, network.
+    pub fn node_command(&self, node: &str, program: &str) -> Result<Command, Error> {
+        let real = self.real_node(node);
+        real.ok_or_else(|| Error::Invalid(format!("there is no real node {node:?}")))?.command(node, program)
+    }
+
+    fn real_node(&self, name: &str) -> Option<&RealNodes> {
+        self.real.as_ref().filter(|real| real.contains(name))
     }
 
     /// Writes the taints anew; the node's version goes along, so that nobody else's change is lost.

@@ -1,6 +1,9 @@
 //! Kubeconfig files, written as JSON, which is YAML too.
 
-use crate::error::{Context, Error};
+use crate::{
+    error::{Context, Error},
+    pki::Identity,
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
@@ -13,8 +16,16 @@ pub(crate) struct Kubeconfig<'a> {
     pub(crate) authority: &'a str,
     /// The user's name.
     pub(crate) user: &'a str,
-    /// The user's token.
-    pub(crate) token: &'a str,
+    /// How the user proves it.
+    pub(crate) credential: Credential<'a>,
+}
+
+/// What proves who a user is.
+pub(crate) enum Credential<'a> {
+    /// A token that the API server knows.
+    Token(&'a str),
+    /// A certificate of the cluster's authority.
+    Certificate(&'a Identity),
 }
 
 // === impl Kubeconfig ===
@@ -22,7 +33,14 @@ pub(crate) struct Kubeconfig<'a> {
 impl Kubeconfig<'_> {
     /// Writes it, readable by the owner alone as kubectl and helm demand.
     pub(crate) fn write(&self, file: &Path) -> Result<(), Error> {
-        let Self { url, authority, user, token } = self;
+        let Self { url, authority, user, credential } = self;
+        let credential = match credential {
+            Credential::Token(token) => json!({"token": token}),
+            Credential::Certificate(Identity { certificate, key }) => json!({
+                "client-certificate-data": BASE64_STANDARD.encode(certificate),
+                "client-key-data": BASE64_STANDARD.encode(key),
+            }),
+        };
         let value = json!({
             "apiVersion": "v1",
             "kind": "Config",
@@ -32,7 +50,7 @@ impl Kubeconfig<'_> {
                 "server": url,
                 "certificate-authority-data": BASE64_STANDARD.encode(authority),
             }}],
-            "users": [{"name": user, "user": {"token": token}}],
+            "users": [{"name": user, "user": credential}],
         });
         fs::write(file, format!("{value:#}\n"))
             .and_then(|()| fs::set_permissions(file, fs::Permissions::from_mode(0o600)))

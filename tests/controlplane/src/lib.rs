@@ -11,7 +11,7 @@
 //! # }
 //! ```
 //!
-//! etcd, kube-apiserver, kube-controller-manager, kube-scheduler and KWOK are built from the pinned Go modules in
+//! etcd, kube-apiserver, kube-controller-manager, kube-scheduler, KWOK, and for real nodes the kubelet and containerd, are built from the pinned Go modules in
 //! `tools/`, once, into a cache outside the checkout. Every server listens on a free loopback port, so that several
 //! control planes run side by side. When the value is dropped all of them end and its folder goes; when the process
 //! is killed the kernel ends them.
@@ -23,7 +23,8 @@
 //! | `process` | a child that never outlives its parent |
 //! | `node`, `fleet` | fake nodes: their shape; made, failed, recovered |
 //! | `site` | what stays while components come and go: folder, ports, keys, kubeconfigs |
-//! | `tool`, `cache` | programs from Go modules, each built once |
+//! | `real` | real nodes: a kubelet and containerd each, in namespaces of their own |
+//! | `sources`, `tool`, `cache` | programs from Go modules, each built once |
 //! | `folder` | one folder for each control plane, and what dead ones left |
 //! | `client`, `pki`, `port`, `proc`, `wait` | the small things under them |
 
@@ -41,7 +42,9 @@ mod pki;
 mod port;
 mod proc;
 mod process;
+mod real;
 mod site;
+mod sources;
 mod tool;
 mod wait;
 
@@ -53,5 +56,6 @@ pub use node::{Effect, FakeNode};
 pub use options::{KubeScheduler, Options, User};
 pub use port::Port;
 pub use proc::{Bytes, ProcessId, Usage, usage};
-pub use tool::{build_all, end_to_end_tests, promlint};
+pub use real::{NODE_IMAGE, RealNode};
+pub use tool::{build_all, end_to_end_tests, helm, promlint};
 pub use wait::wait_for;

@@ -1,6 +1,6 @@
 //! What a control plane shall consist of.
 
-use crate::component::Component;
+use crate::{component::Component, real::RealNode};
 use std::time::Duration;
 
 /// What to start. The default is etcd and the API server alone, which is the quickest.
@@ -12,10 +12,12 @@ pub struct Options {
     pub kube_scheduler: KubeScheduler,
     /// Starts KWOK, which plays the kubelet of every node: renews Leases, sets nodes Ready and pods Running.
     pub kwok: bool,
-    /// How long a node's Lease lasts under KWOK, in whole seconds; renewed every quarter, as the kubelet does.
+    /// How long a node's Lease lasts, in whole seconds; renewed every quarter, as the kubelet does.
     pub node_lease: Duration,
     /// Users besides the administrator. They may do nothing until a role is bound to them.
     pub users: Vec<User>,
+    /// Real nodes: a kubelet and containerd each. They need root.
+    pub real_nodes: Vec<RealNode>,
     /// Further command line flags, after our own, so that they win.
     pub flags: Vec<(Component, String)>,
     /// The first part of the folder's name.
@@ -53,6 +55,7 @@ impl Default for Options {
             kwok: false,
             node_lease: Duration::from_secs(40),
             users: Vec::new(),
+            real_nodes: Vec::new(),
             flags: Vec::new(),
             name: "run".to_owned(),
         }
@@ -68,6 +71,13 @@ impl Options {
             kwok: true,
             ..Self::default()
         }
+    }
+
+    /// Adds real nodes.
+    #[must_use]
+    pub fn real(mut self, nodes: impl IntoIterator<Item = RealNode>) -> Self {
+        self.real_nodes.extend(nodes);
+        self
     }
 
     /// Adds a command line flag to a component, e.g. `--v=4`; it wins over ours.

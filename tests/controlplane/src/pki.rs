@@ -1,5 +1,5 @@
-//! Certificates and keys: an authority of our own for each control plane, its serving certificate, the key that signs
-//! service account tokens.
+//! Certificates and keys: an authority of our own for each control plane, its serving certificate, certificates of clients
+//! such as kubelets, the key that signs service account tokens.
 //!
 //! The API server could sign its own certificate, but that one is an authority and an end entity in one, which rustls
 //! refuses.
@@ -11,6 +11,7 @@ use rcgen::{
 };
 use std::{
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
 };
 
@@ -23,6 +24,10 @@ pub(crate) struct Pki {
     pub(crate) serving: PathBuf,
     /// Its key.
     pub(crate) serving_key: PathBuf,
+    /// The certificate that the API server shows to kubelets.
+    pub(crate) kubelet_client: PathBuf,
+    /// Its key.
+    pub(crate) kubelet_client_key: PathBuf,
     /// Signs service account tokens.
     pub(crate) account_key: PathBuf,
     /// Verifies them.
@@ -31,6 +36,16 @@ pub(crate) struct Pki {
     pub(crate) authority_pem: String,
     /// The authority's certificate, DER.
     pub(crate) authority_der: Vec<u8>,
+    issuer: Authority,
+}
+
+/// What a client shows of itself, PEM.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// Its certificate.
+    pub(crate) certificate: String,
+    /// The certificate's key.
+    pub(crate) key: String,
 }
 
 /// The names and addresses under which servers may be reached. The last address is the service address of
@@ -47,28 +62,52 @@ const NAMES: [&str; 6] = [
 // === impl Pki ===
 
 impl Pki {
-    /// Makes everything anew in `folder`.
-    pub(crate) fn create(folder: &Path) -> Result<Self, Error> {
-        let pems = Pems::generate().map_err(|error| Error::Invalid(format!("certificates: {error}")))?;
+    /// Makes everything anew in `folder`; servers may be reached at `address` too.
+    pub(crate) fn create(folder: &Path, address: Option<Ipv4Addr>) -> Result<Self, Error> {
+        let pems = Pems::generate(address).map_err(|error| invalid(&error))?;
         let write = |name: &str, pem: &str| {
             let file = folder.join(name);
             fs::write(&file, pem).context(|| file.display().to_string()).map(|()| file)
         };
+        let kubelet_client = identity(&pems.issuer, "kube-apiserver", "system:masters")?;
         Ok(Self {
+            kubelet_client: write("kubelet-client.crt", &kubelet_client.certificate)?,
+            kubelet_client_key: write("kubelet-client.key", &kubelet_client.key)?,
             authority: write("ca.crt", &pems.authority)?,
             serving: write("serving.crt", &pems.serving)?,
             serving_key: write("serving.key", &pems.serving_key)?,
             account_key: write("accounts.key", &pems.account.serialize_pem())?,
             account_public_key: write("accounts.pub", &pems.account.public_key_pem())?,
             authority_pem: pems.authority,
-            authority_der: pems.authority_der,
+            authority_der: pems.issuer.der().to_vec(),
+            issuer: pems.issuer,
         })
     }
+
+    /// A certificate for a client that the API server takes for this user of this group.
+    pub(crate) fn identity(&self, user: &str, group: &str) -> Result<Identity, Error> {
+        identity(&self.issuer, user, group)
+    }
+}
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn identity(authority: &Authority, user: &str, group: &str) -> Result<Identity, Error> {
+    let sign = || {
+        let key = KeyPair::generate()?;
+        let certificate = client(user, group)?.signed_by(&key, authority)?;
+        Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem() })
+    };
+    sign().map_err(|error| invalid(&error))
+}
+
+fn invalid(error: &rcgen::Error) -> Error {
+    Error::Invalid(format!("certificates: {error}"))
 }
 
 struct Pems {
     authority: String,
-    authority_der: Vec<u8>,
+    issuer: Authority,
     serving: String,
     serving_key: String,
     account: KeyPair,
@@ -77,13 +116,13 @@ struct Pems {
 // === impl Pems ===
 
 impl Pems {
-    fn generate() -> Result<Self, rcgen::Error> {
-        let authority = CertifiedIssuer::self_signed(authority()?, KeyPair::generate()?)?;
+    fn generate(address: Option<Ipv4Addr>) -> Result<Self, rcgen::Error> {
+        let issuer = CertifiedIssuer::self_signed(authority()?, KeyPair::generate()?)?;
         let serving_key = KeyPair::generate()?;
-        let serving = serving()?.signed_by(&serving_key, &authority)?;
+        let serving = serving(address)?.signed_by(&serving_key, &issuer)?;
         Ok(Self {
-            authority: authority.pem(),
-            authority_der: authority.der().to_vec(),
+            authority: issuer.pem(),
+            issuer,
             serving: serving.pem(),
             serving_key: serving_key.serialize_pem(),
             account: KeyPair::generate()?,
@@ -99,11 +138,22 @@ fn authority() -> Result<CertificateParams, rcgen::Error> {
     Ok(params)
 }
 
-fn serving() -> Result<CertificateParams, rcgen::Error> {
-    let mut params = CertificateParams::new(NAMES.map(str::to_owned))?;
+fn serving(address: Option<Ipv4Addr>) -> Result<CertificateParams, rcgen::Error> {
+    let names = NAMES.map(str::to_owned).into_iter().chain(address.map(|address| address.to_string()));
+    let mut params = CertificateParams::new(names.collect::<Vec<_>>())?;
     params.distinguished_name.push(DnType::CommonName, "control plane");
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    Ok(params)
+}
+
+fn client(user: &str, group: &str) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new([])?;
+    params.distinguished_name.push(DnType::CommonName, user);
+    params.distinguished_name.push(DnType::OrganizationName, group);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     params.use_authority_key_identifier_extension = true;
     Ok(params)
 }

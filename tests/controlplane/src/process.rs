@@ -5,33 +5,34 @@
 //! signal, because a program without unsafe code cannot set it between fork and exec.
 
 use crate::{
-    component::Component,
     error::{Context, Error, tail},
     wait::wait_for,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
+    ffi::OsStr,
     fs::{self, OpenOptions},
     io,
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{LazyLock, mpsc},
     thread,
     time::Duration,
 };
 
-/// A running component. Dropping it kills it.
+/// A running program. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Process {
-    component: Component,
+    /// What it is called in messages.
+    name: String,
     child: Child,
     log: PathBuf,
-    /// How much an earlier process of this component has left in the log.
+    /// How much an earlier process has left in the log.
     log_begin: u64,
 }
 
-/// Runs between `setpriv` and the component: if the parent had died before the signal was set, nobody would send it.
+/// Runs between `setpriv` and the program: if the parent had died before the signal was set, nobody would send it.
 const GUARD: &str = r#"[ "$PPID" = "$1" ] || exit 1; shift; exec "$@""#;
 
 struct Order {
@@ -62,11 +63,11 @@ fn spawn(command: Command) -> io::Result<Child> {
 // === impl Process ===
 
 impl Process {
-    /// Starts a component; its output is appended to `log`.
+    /// Starts a program; its output is appended to `log`.
     pub(crate) fn start(
-        component: Component,
-        program: &Path,
-        args: &[String],
+        name: &str,
+        program: impl AsRef<OsStr>,
+        args: &[impl AsRef<OsStr>],
         log: PathBuf,
     ) -> Result<Self, Error> {
         let file =
@@ -89,7 +90,7 @@ impl Process {
             hint: "it is part of util-linux",
             source,
         })?;
-        Ok(Self { component, child, log, log_begin })
+        Ok(Self { name: name.to_owned(), child, log, log_begin })
     }
 
     /// Its process number.
@@ -97,13 +98,14 @@ impl Process {
         self.child.id()
     }
 
-    /// Waits until `ready` holds; an error with the end of the log if the component ends or takes too long.
+    /// Waits until `ready` holds; an error with the end of the log if the program ends or takes too long.
     pub(crate) fn await_ready(
         &mut self,
         limit: Duration,
         ready: impl Fn(&Self) -> bool,
     ) -> Result<(), Error> {
-        let outcome = wait_for(self.component.name(), limit, || match self.child.try_wait() {
+        let name = self.name.clone();
+        let outcome = wait_for(&name, limit, || match self.child.try_wait() {
             Ok(Some(status)) => Ok(Some(Err(format!("ended with {status}")))),
             Ok(None) => Ok(ready(self).then_some(Ok(()))),
             Err(error) => Ok(Some(Err(error.to_string()))),
@@ -130,12 +132,9 @@ impl Process {
 
     /// Waits until it has ended, and kills it if that takes longer than `grace`.
     pub(crate) fn await_end(mut self, grace: Duration) -> Result<(), Error> {
-        let component = self.component.name();
-        let ended = wait_for(component, grace, || {
-            self.child
-                .try_wait()
-                .context(|| format!("waiting for {component}"))
-                .map(|status| status.map(|_| ()))
+        let Self { name, child, .. } = &mut self;
+        let ended = wait_for(name, grace, || {
+            child.try_wait().context(|| format!("waiting for {name}")).map(|status| status.map(|_| ()))
         });
         match ended {
             Err(Error::Late { .. }) => Ok(()), // Dropping kills.
@@ -145,7 +144,7 @@ impl Process {
 
     fn failure(&self, reason: String) -> Error {
         Error::Component {
-            component: self.component.name(),
+            component: self.name.clone(),
             reason,
             log: self.log.clone(),
             tail: tail(&self.log),

@@ -4,7 +4,7 @@ use crate::{
     client::Client,
     component::Component,
     error::{Context, Error},
-    kubeconfig::Kubeconfig,
+    kubeconfig::{Credential, Kubeconfig},
     options::{KubeScheduler, Options},
     pki::Pki,
     port::Port,
@@ -14,6 +14,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::Read,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct Site {
     /// As the administrator.
     pub(crate) client: Client,
     pub(crate) users: BTreeMap<String, Access>,
+    /// Where real nodes reach the API server; without them it is on loopback.
+    pub(crate) address: Option<Ipv4Addr>,
     ports: BTreeMap<Component, Port>,
 }
 
@@ -48,10 +51,10 @@ pub(crate) const ADMIN: &str = "admin";
 
 impl Site {
     /// Reserves the ports and writes all files into `folder`.
-    pub(crate) fn create(options: Options, folder: &Path) -> Result<Self, Error> {
-        let pki = Pki::create(folder)?;
+    pub(crate) fn create(options: Options, folder: &Path, address: Option<Ipv4Addr>) -> Result<Self, Error> {
+        let pki = Pki::create(folder, address)?;
         let ports = reserve_ports()?;
-        let url = url(&ports);
+        let url = url(address, &ports);
         let tokens = folder.join("tokens.csv");
         let users = write_users(&options, folder, &tokens, &url, &pki)?;
         let admin = users.get(ADMIN).ok_or_else(|| Error::Invalid("there is no administrator".to_owned()))?;
@@ -64,6 +67,7 @@ impl Site {
             pki,
             tokens,
             users,
+            address,
             ports,
         };
         site.write_scheduler_config()?;
@@ -72,7 +76,7 @@ impl Site {
 
     /// The API server's address.
     pub(crate) fn url(&self) -> String {
-        url(&self.ports)
+        url(self.address, &self.ports)
     }
 
     /// etcd's address.
@@ -112,8 +116,9 @@ fn reserve_ports() -> Result<BTreeMap<Component, Port>, Error> {
     listening.map(|component| Ok((component, Port::reserve()?))).collect()
 }
 
-fn url(ports: &BTreeMap<Component, Port>) -> String {
-    format!("https://127.0.0.1:{}", ports.get(&Component::ApiServer).map_or(0, Port::number))
+fn url(address: Option<Ipv4Addr>, ports: &BTreeMap<Component, Port>) -> String {
+    let address = address.unwrap_or(Ipv4Addr::LOCALHOST);
+    format!("https://{address}:{}", ports.get(&Component::ApiServer).map_or(0, Port::number))
 }
 
 fn write_users(
@@ -133,7 +138,8 @@ fn write_users(
         let file =
             if name == ADMIN { "kubeconfig".to_owned() } else { format!("kubeconfig-{}", users.len()) };
         let kubeconfig = folder.join(file);
-        Kubeconfig { url, authority: &pki.authority_pem, user: &name, token: &token }.write(&kubeconfig)?;
+        let credential = Credential::Token(&token);
+        Kubeconfig { url, authority: &pki.authority_pem, user: &name, credential }.write(&kubeconfig)?;
         users.insert(name, Access { token, kubeconfig });
     }
     fs::write(tokens, lines.concat()).context(|| tokens.display().to_string())?;

@@ -4,6 +4,7 @@ use crate::{
     cache::Cache,
     component::Component,
     error::{Context, Error, tail},
+    sources::{self, END_TO_END_TESTS, HELM, PROMLINT, Source},
 };
 use std::{
     env,
@@ -22,19 +23,11 @@ pub(crate) const STAGES: &str = "stages.yaml";
 /// Where KWOK's module keeps the stages we use.
 const STAGE_FOLDERS: [&str; 3] = ["node/fast", "node/heartbeat-with-lease", "pod/fast"];
 
-/// The program of Kubernetes' own end-to-end tests.
-const END_TO_END_TESTS: &str = "e2e.test";
-
 /// How a program is built.
 struct Recipe {
-    /// The program's name.
-    name: &'static str,
-    /// What the go command is to do.
-    verb: &'static [&'static str],
-    /// The Go module that pins it.
-    module: PathBuf,
-    /// The program's package.
-    package: &'static str,
+    source: Source,
+    /// The folder of the Go module that pins it.
+    folder: PathBuf,
     version: String,
     ldflags: String,
     /// Of everything that decides what the build gives.
@@ -43,33 +36,36 @@ struct Recipe {
 
 /// Builds every program that is not yet in the cache, for CI to do ahead of the tests.
 pub fn build_all() -> Result<Vec<PathBuf>, Error> {
-    Component::ALL.into_iter().map(program).collect()
+    let components = Component::ALL.into_iter().map(program);
+    components.chain(sources::of_nodes().map(get)).collect()
 }
 
 /// A component's program; the first time it is built.
 pub(crate) fn program(component: Component) -> Result<PathBuf, Error> {
-    let name = component.name();
-    if let Some(program) = from_assets(name) {
+    if let Some(program) = from_assets(component.name()) {
         return Ok(program);
     }
-    Recipe::of(component)?.get()
+    get(sources::of(component))
+}
+
+/// A program out of the cache; the first time it is built.
+pub(crate) fn get(source: Source) -> Result<PathBuf, Error> {
+    Recipe::pinned(source)?.get()
 }
 
 /// Kubernetes' own end-to-end tests, of the control plane's version; the first time they are built.
 pub fn end_to_end_tests() -> Result<PathBuf, Error> {
-    const PACKAGE: &str = "k8s.io/kubernetes/test/e2e";
-    Recipe::pinned("e2e", END_TO_END_TESTS, "k8s.io/kubernetes", PACKAGE)?.get()
+    get(END_TO_END_TESTS)
 }
 
 /// Helm; the first time it is built.
 pub fn helm() -> Result<PathBuf, Error> {
-    Recipe::pinned("helm", "helm", "helm.sh/helm/v3", "helm.sh/helm/v3/cmd/helm")?.get()
+    get(HELM)
 }
 
 /// Prometheus' own rules for metrics, as a filter; the first time it is built.
 pub fn promlint() -> Result<PathBuf, Error> {
-    const MODULE: &str = "github.com/prometheus/client_golang";
-    Recipe::pinned("promlint", "promlint", MODULE, "controlplane.test/promlint")?.get()
+    get(PROMLINT)
 }
 
 /// A program from the folder that other Kubernetes projects' tests use too. KWOK is never in there.
@@ -100,70 +96,58 @@ fn required_version(go_mod: &str, module: &str) -> Option<String> {
 // === impl Recipe ===
 
 impl Recipe {
-    fn of(component: Component) -> Result<Self, Error> {
-        let (folder, module, package) = match component {
-            Component::Etcd => ("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3"),
-            Component::ApiServer => {
-                ("kubernetes", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver")
-            }
-            Component::ControllerManager => {
-                ("kubernetes", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager")
-            }
-            Component::KubeScheduler => {
-                ("kubernetes", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler")
-            }
-            Component::Kwok => ("kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok"),
-        };
-        Self::pinned(folder, component.name(), module, package)
-    }
-
-    /// The program `name` made of `package`, in the version of `module` that the Go module in `folder` pins.
-    fn pinned(
-        folder: &str,
-        name: &'static str,
-        module: &'static str,
-        package: &'static str,
-    ) -> Result<Self, Error> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools").join(folder);
+    /// In the version that the source's Go module requires.
+    fn pinned(source: Source) -> Result<Self, Error> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools").join(source.folder);
         let read = |name: &str| {
             let file = folder.join(name);
             fs::read_to_string(&file).context(|| file.display().to_string())
         };
-        let (go_mod, go_sum) = (read("go.mod")?, read("go.sum")?);
-        let version = required_version(&go_mod, module).ok_or_else(|| {
-            Error::Invalid(format!("{}/go.mod does not require {module}", folder.display()))
-        })?;
-        let verb: &[&str] = if name == END_TO_END_TESTS { &["test", "-c"] } else { &["build"] };
-        let ldflags = ldflags(module, &version);
-        let hash = hash(&[&go_mod, &go_sum, &ldflags, package]);
-        Ok(Self { name, verb, module: folder, package, version, ldflags, hash })
+        let go_mod = read("go.mod")?;
+        let (version, rest) = if let Some(module) = source.module {
+            let missing = || Error::Invalid(format!("{}/go.mod does not require {module}", folder.display()));
+            (required_version(&go_mod, module).ok_or_else(missing)?, read("go.sum")?)
+        } else {
+            ("own".to_owned(), read("main.go")?)
+        };
+        let ldflags = ldflags(source.module, &version);
+        let mut parts = vec![go_mod.as_str(), rest.as_str(), ldflags.as_str(), source.package];
+        if !source.tags.is_empty() {
+            parts.push(source.tags);
+        }
+        let hash = hash(&parts);
+        Ok(Self { source, folder, version, ldflags, hash })
     }
 
     /// Its name in the cache.
     fn entry(&self) -> String {
-        format!("{}-{}-{:016x}", self.name, self.version, self.hash)
+        format!("{}-{}-{:016x}", self.source.name, self.version, self.hash)
     }
 
     /// The program, out of the cache.
     fn get(&self) -> Result<PathBuf, Error> {
-        let waiting = || say(&format!("waiting for another process that builds, to have {}", self.name));
+        let name = self.source.name;
+        let waiting = || say(&format!("waiting for another process that builds, to have {name}"));
         let folder = Cache::from_env()?.get(&self.entry(), waiting, |folder| self.make(folder))?;
-        Ok(folder.join(self.name))
+        Ok(folder.join(name))
     }
 
     /// Builds the program, and what it needs beside it, into `folder`.
     fn make(&self, folder: &Path) -> Result<(), Error> {
+        let Source { name, package, tags, .. } = self.source;
+        let verb: &[&str] = if name == END_TO_END_TESTS.name { &["test", "-c"] } else { &["build"] };
         let mut go = self.go();
-        go.args(self.verb).args(["-trimpath", "-ldflags", &self.ldflags, "-o"]);
-        go.arg(folder.join(self.name)).arg(self.package);
+        go.args(verb).args(["-trimpath", "-ldflags", &self.ldflags, "-o"]);
+        go.arg(folder.join(name)).arg(package);
+        go.env("GOFLAGS", format!("-buildvcs=false -tags={tags}"));
         self.build(go, &folder.join("build.log"))?;
-        if self.name == Component::Kwok.name() { self.write_stages(&folder.join(STAGES)) } else { Ok(()) }
+        if name == Component::Kwok.name() { self.write_stages(&folder.join(STAGES)) } else { Ok(()) }
     }
 
     /// Go in the tool's module, as if nobody had configured anything that changes what comes out.
     fn go(&self) -> Command {
         let mut go = Command::new("go");
-        go.current_dir(&self.module).env("CGO_ENABLED", "0").env("GOWORK", "off").stdin(Stdio::null());
+        go.current_dir(&self.folder).env("CGO_ENABLED", "0").env("GOWORK", "off").stdin(Stdio::null());
         go
     }
 
@@ -171,7 +155,7 @@ impl Recipe {
     fn build(&self, mut go: Command, log: &Path) -> Result<(), Error> {
         const PERIOD: Duration = Duration::from_secs(15);
         let (began, mut said) = (Instant::now(), Duration::ZERO);
-        let what = format!("{} {}", self.name, self.version);
+        let what = format!("{} {}", self.source.name, self.version);
         say(&format!("building {what}, first time only"));
         let output = File::create(log).context(|| log.display().to_string())?;
         let mut go = go.stdout(Stdio::null()).stderr(output).spawn().map_err(no_go)?;
@@ -211,9 +195,9 @@ impl Recipe {
 }
 
 /// The versions that Kubernetes reports of itself are set when linking; the others need none.
-fn ldflags(module: &str, version: &str) -> String {
+fn ldflags(module: Option<&str>, version: &str) -> String {
     let mut flags = "-s -w".to_owned();
-    if module != "k8s.io/kubernetes" {
+    if module != Some("k8s.io/kubernetes") {
         return flags;
     }
     let mut numbers = version.trim_start_matches('v').split('.');

@@ -52,11 +52,19 @@ fn calls(folder: &Path) -> Vec<String> {
     calls
 }
 
-const ALL: [&str; 5] = [
+const ALL: [&str; 13] = [
+    "controlplane.test/node",
+    "github.com/containerd/containerd/v2/cmd/containerd",
+    "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+    "github.com/containerd/containerd/v2/cmd/ctr",
+    "github.com/containernetworking/plugins/plugins/ipam/host-local",
+    "github.com/containernetworking/plugins/plugins/main/loopback",
+    "github.com/containernetworking/plugins/plugins/main/ptp",
     "go.etcd.io/etcd/server/v3",
     "k8s.io/kubernetes/cmd/kube-apiserver",
     "k8s.io/kubernetes/cmd/kube-controller-manager",
     "k8s.io/kubernetes/cmd/kube-scheduler",
+    "k8s.io/kubernetes/cmd/kubelet",
     "sigs.k8s.io/kwok/cmd/kwok",
 ];
 

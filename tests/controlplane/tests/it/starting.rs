@@ -78,7 +78,7 @@ fn a_component_that_does_not_start_shows_the_end_of_its_log() {
         ControlPlane::start(Options::default().flag(Component::ApiServer, "--nonsense")).unwrap_err();
     let Error::Component { component, log, tail, .. } = &failure else { panic!("{failure}") };
 
-    assert_eq!(*component, "kube-apiserver");
+    assert_eq!(component, "kube-apiserver");
     assert!(tail.contains("unknown flag: --nonsense"), "{tail}");
     assert!(log.exists());
     std::fs::remove_dir_all(log.parent().unwrap()).unwrap();

@@ -1,7 +1,7 @@
 //! `controlplane up`: a background process owns the components; the one that was called waits until they are ready.
 
 use crate::{at, say};
-use controlplane::{Component, ControlPlane, Error, FakeNode, KubeScheduler, Options};
+use controlplane::{Component, ControlPlane, Error, FakeNode, KubeScheduler, Options, RealNode};
 use signal_hook::{consts::TERM_SIGNALS, flag, iterator::Signals};
 use std::{
     env, fs,
@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Makes this many nodes, named node-1 and so on.
     #[arg(long, default_value_t = 0)]
     nodes: usize,
+    /// Starts this many real nodes, named real-1 and so on: a kubelet and containerd each. They need root.
+    #[arg(long, default_value_t = 0)]
+    real_nodes: usize,
     /// Adds a flag to a component's command line, as in `kube-apiserver=--v=4`; may be given several times.
     #[arg(long = "flag", value_name = "COMPONENT=FLAG")]
     flags: Vec<String>,
@@ -64,7 +67,7 @@ fn foreground(args: Args) -> Result<(), Error> {
 }
 
 fn options(args: Args) -> Result<Options, Error> {
-    let Args { controller_manager, kube_scheduler, kwok, nodes: _, flags, foreground: _ } = args;
+    let Args { controller_manager, kube_scheduler, kwok, nodes: _, real_nodes, flags, foreground: _ } = args;
     let kube_scheduler = match kube_scheduler {
         None => KubeScheduler::Off,
         Some(None) => KubeScheduler::Default,
@@ -72,8 +75,10 @@ fn options(args: Args) -> Result<Options, Error> {
             KubeScheduler::Config(fs::read_to_string(&file).map_err(at(&file.display().to_string()))?)
         }
     };
+    let real_nodes = (1..=real_nodes).map(|number| RealNode::new(format!("real-{number}"))).collect();
+    let name = NAME.to_owned();
     let options =
-        Options { controller_manager, kube_scheduler, kwok, name: NAME.to_owned(), ..Options::default() };
+        Options { controller_manager, kube_scheduler, kwok, real_nodes, name, ..Options::default() };
     flags.iter().try_fold(options, |options, text| {
         let (component, flag) = text
             .split_once('=')

@@ -1,0 +1,3 @@
+module controlplane.test/node
+
+go 1.26.0
