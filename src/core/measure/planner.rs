@@ -1,13 +1,19 @@
 //! The planner: it takes in what changes and gives the lists that change by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::coordinates::Coordinates;
+use super::near::Near;
 use super::plan::BOUNDS_AT_MOST;
 use super::ring::Ring;
 use super::roster::{Id, Roster};
+use super::shortlist::{Choice, Shortlist, Wish};
 use super::{Agent, AnchorInUse, Assignment, Interval, Peer, PlanSettings};
-use crate::delay::Report;
+use crate::delay::{Report, Statistics};
 use crate::model::{Delay, NodeName, Time};
+
+/// How many shortlists at most are made anew in a step; the others wait for the next.
+const SHORTLISTS: usize = 200;
 
 /// Decides who measures whom.
 ///
@@ -17,14 +23,26 @@ pub struct Planner {
     settings: PlanSettings,
     roster: Roster,
     ring: Ring,
-    /// The bounds of the anchors, by node.
-    anchors: BTreeMap<NodeName, Vec<Delay>>,
+    coordinates: Coordinates,
+    near: Near,
+    anchors: BTreeMap<NodeName, Anchor>,
+    shortlists: BTreeMap<NodeName, Shortlist>,
     /// Whether everybody measures everybody.
     mesh: bool,
     /// By number: what was last given out.
     given: Vec<Option<Assignment>>,
-    /// Whether something changed since the last step.
-    dirty: bool,
+    /// Whether all lists may have changed since the last step.
+    renewed: bool,
+    /// Whether the anchors may have.
+    anchors_renewed: bool,
+}
+
+/// What pods want of an anchor, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Anchor {
+    bounds: BTreeSet<Delay>,
+    waiting: bool,
+    users: BTreeSet<NodeName>,
 }
 
 // === impl Planner ===
@@ -38,57 +56,92 @@ impl Planner {
     /// These are all agents there are.
     pub fn set_agents(&mut self, agents: Vec<Agent>) {
         let change = self.roster.set(agents);
-        self.given.resize(self.roster.end(), None);
+        let end = self.roster.end();
+        self.given.resize(end, None);
         for id in &change.went {
             if let Some(given) = self.given.get_mut(id.idx()) {
                 *given = None;
             }
         }
-        let renewed = !change.came.is_empty() || !change.went.is_empty();
-        if renewed {
+        self.coordinates.resize(end, &change.went);
+        self.near.resize(end, &change.went);
+        for shortlist in self.shortlists.values_mut() {
+            shortlist.forget(&change.went);
+        }
+        let other = !change.came.is_empty() || !change.went.is_empty();
+        if other {
             self.ring = Ring::of(&self.roster);
             let n = self.roster.len();
             let most = self.settings.mesh_up_to;
             self.mesh = if self.mesh { n <= most } else { n <= most - most / 10 };
+            self.anchors_renewed = true;
         }
-        self.dirty |= renewed || change.moved;
+        self.renewed |= other || change.moved;
     }
 
     /// These are all anchors in use.
     pub fn set_anchors(&mut self, anchors: Vec<AnchorInUse>) {
-        let mut bounds: BTreeMap<NodeName, Vec<Delay>> = BTreeMap::new();
-        for anchor in anchors {
-            bounds.entry(anchor.node).or_default().push(anchor.bound);
+        let mut wanted: BTreeMap<NodeName, Anchor> = BTreeMap::new();
+        for AnchorInUse { node, bound, waiting, users } in anchors {
+            let anchor = wanted.entry(node).or_default();
+            anchor.bounds.insert(bound);
+            anchor.waiting |= waiting;
+            anchor.users.extend(users);
         }
-        for bounds in bounds.values_mut() {
-            bounds.sort_unstable();
-            bounds.dedup();
-            bounds.truncate(BOUNDS_AT_MOST);
-        }
-        self.dirty |= bounds != self.anchors;
-        self.anchors = bounds;
+        self.anchors_renewed |= wanted != self.anchors;
+        self.anchors = wanted;
     }
 
-    /// Takes in what a node measured.
-    pub fn learn(&mut self, _report: &Report) {}
+    /// Takes in what a node measured. It moves coordinates, and tells anchors who is too far. What an agent reports
+    /// that did not get its share of CPU is left out.
+    pub fn learn(&mut self, report: &Report) {
+        let Some(from) = self.roster.find(&report.from).filter(|_| !report.starved) else { return };
+        let roster = &self.roster;
+        let typical = |statistics: &Statistics| statistics.p50.or(statistics.min);
+        let samples = report
+            .rows
+            .iter()
+            .filter_map(|row| Some((roster.find(&row.peer)?, to_ms(typical(&row.statistics)?))));
+        self.coordinates.replace(from, samples);
+    }
+
+    /// Begins with near ones that a plan before had, as after a restart, so that lists don't change for no reason.
+    pub fn adopt_near<'a>(&mut self, node: &NodeName, near: impl IntoIterator<Item = &'a NodeName>) {
+        let Some(id) = self.roster.find(node) else { return };
+        let mut near: Vec<Id> = near.into_iter().filter_map(|name| self.roster.find(name)).collect();
+        near.retain(|peer| *peer != id);
+        near.truncate(self.settings.near);
+        self.near.adopt(id, near);
+        self.renewed = true;
+    }
+
+    /// The delay that coordinates predict between two nodes; none if too little was measured. Nothing may be
+    /// admitted by it.
+    pub fn predicted(&self, a: &NodeName, b: &NodeName) -> Option<Delay> {
+        let at = |name| self.coordinates.get(self.roster.find(name)?).filter(|at| at.is_settled());
+        Delay::from_millis_f64(f64::from(at(a)?.to(at(b)?))).ok()
+    }
 
     /// Goes on with the plan: the lists that are not as they were after the last step. To be called every few
     /// seconds.
-    pub fn step(&mut self, _now: Time) -> Vec<Assignment> {
-        if !std::mem::take(&mut self.dirty) {
-            return Vec::new();
-        }
+    pub fn step(&mut self, now: Time) -> Vec<Assignment> {
+        self.coordinates.settle();
         let ids: Vec<Id> = self.roster.iter().map(|(_, id)| id).collect();
-        let mut changed = Vec::new();
-        for id in ids {
-            let Some(assignment) = self.assign(id) else { continue };
-            if let Some(given) = self.given.get_mut(id.idx())
-                && given.as_ref() != Some(&assignment)
-            {
-                *given = Some(assignment.clone());
-                changed.push(assignment);
-            }
+        let mut due: Vec<Id> = Vec::new();
+        if std::mem::take(&mut self.anchors_renewed) {
+            due.extend(self.renew_anchors(now));
         }
+        if !self.mesh {
+            due.extend(self.near.refresh(&ids, &self.coordinates, self.settings.near));
+            due.extend(self.look_at_shortlists(&ids, now));
+        }
+        if std::mem::take(&mut self.renewed) {
+            due = ids;
+        }
+        due.sort_unstable();
+        due.dedup();
+        let mut changed: Vec<Assignment> = due.into_iter().filter_map(|id| self.give(id)).collect();
+        changed.sort_by(|a, b| a.node.cmp(&b.node));
         changed
     }
 
@@ -98,20 +151,74 @@ impl Planner {
         Some(&given.peers)
     }
 
+    /// Has a shortlist for each anchor with an agent, and says for whom that may make a difference.
+    fn renew_anchors(&mut self, now: Time) -> Vec<Id> {
+        let Self { roster, anchors, shortlists, .. } = self;
+        let mut due = Vec::new();
+        shortlists.retain(|name, _| {
+            let stays = anchors.contains_key(name);
+            due.extend(roster.find(name).filter(|_| !stays));
+            stays
+        });
+        for (name, anchor) in anchors {
+            let Some(id) = roster.find(name) else { continue };
+            let users = anchor.users.iter().filter_map(|name| roster.find(name)).collect();
+            let wish = Wish { bounds: anchor.bounds.clone(), waiting: anchor.waiting, users };
+            if let Some(known) = shortlists.get_mut(name) {
+                known.set(&wish, now);
+            } else {
+                shortlists.insert(name.clone(), Shortlist::new(&wish, now));
+            }
+            due.push(id);
+        }
+        due
+    }
+
+    /// Makes those shortlists anew whose time has come, the longest waiting first.
+    fn look_at_shortlists(&mut self, ids: &[Id], now: Time) -> Vec<Id> {
+        let Self { roster, shortlists, coordinates, settings, .. } = self;
+        let choice = Choice { ids, coordinates, size: settings.shortlist };
+        let mut due: Vec<(Time, Id, &mut Shortlist)> = shortlists
+            .iter_mut()
+            .filter_map(|(name, list)| Some((list.look_at(), roster.find(name)?, list)))
+            .filter(|(at, ..)| *at <= now)
+            .collect();
+        due.sort_by_key(|(at, id, _)| (*at, *id));
+        let looked = due.into_iter().take(SHORTLISTS);
+        looked.filter_map(|(_, id, list)| list.look(id, choice, now).then_some(id)).collect()
+    }
+
+    /// Makes a node's list, and gives it out if it is another one.
+    fn give(&mut self, id: Id) -> Option<Assignment> {
+        let assignment = self.assign(id)?;
+        let given = self.given.get_mut(id.idx())?;
+        if given.as_ref() == Some(&assignment) {
+            return None;
+        }
+        *given = Some(assignment.clone());
+        Some(assignment)
+    }
+
     fn assign(&self, id: Id) -> Option<Assignment> {
         let own = self.roster.get(id)?;
+        let shortlist = self.shortlists.get(&own.node);
         let mut intervals: BTreeMap<&NodeName, (Id, Interval)> = BTreeMap::new();
-        let mut add = |peer: Id, interval: Interval| {
-            if let Some(agent) = self.roster.get(peer).filter(|_| peer != id) {
+        let mut add = |peers: &mut dyn Iterator<Item = Id>, interval: Interval| {
+            for peer in peers.filter(|peer| *peer != id) {
+                let Some(agent) = self.roster.get(peer) else { continue };
                 let entry = intervals.entry(&agent.node).or_insert((peer, interval));
                 entry.1 = entry.1.min(interval);
             }
         };
-        self.ring.after(id, self.settings.ring).for_each(|peer| add(peer, Interval::Ring));
+        add(&mut self.ring.after(id, self.settings.ring), Interval::Ring);
         if self.mesh {
-            self.roster.iter().for_each(|(_, peer)| add(peer, Interval::Mesh));
+            add(&mut self.roster.iter().map(|it| it.1), Interval::Mesh);
+        } else {
+            add(&mut self.near.of(id).iter().copied(), Interval::Near);
+            add(&mut shortlist.into_iter().flat_map(Shortlist::members), Interval::Anchor);
         }
-        let bounds = self.anchors.get(&own.node).cloned().unwrap_or_default();
+        let bounds: Vec<Delay> =
+            shortlist.into_iter().flat_map(|list| &list.bounds).copied().take(BOUNDS_AT_MOST).collect();
         let peers = intervals.into_values().filter_map(|(peer, interval)| {
             let agent = self.roster.get(peer)?;
             let address = agent.address_for(own)?.clone();
@@ -119,4 +226,9 @@ impl Planner {
         });
         Some(Assignment { node: own.node.clone(), peers: peers.collect() })
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a coordinate needs no more than seven digits")]
+fn to_ms(delay: Delay) -> f32 {
+    delay.as_millis_f64() as f32
 }

@@ -1,5 +1,8 @@
 //! Plans.
 
+mod large;
+mod world;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
