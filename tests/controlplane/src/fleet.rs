@@ -5,7 +5,7 @@ use crate::{
     control_plane::ControlPlane,
     error::Error,
     node::{FakeNode, condition},
-    real::RealNodes,
+    real::{NodeNetwork, RealNodes},
     wait::wait_for,
 };
 use serde_json::{Value, json};
@@ -97,6 +97,12 @@ impl ControlPlane {
     /// Gives all real nodes an image, from an archive that `ctr images import` understands.
     pub fn import_image(&self, archive: &Path) -> Result<(), Error> {
         self.real.as_ref().map_or(Ok(()), |real| real.import(archive))
+    }
+
+    /// Where a real node is in the network, for links of one's own between nodes.
+    pub fn node_network(&self, node: &str) -> Result<NodeNetwork, Error> {
+        let real = self.real_node(node);
+        real.ok_or_else(|| Error::Invalid(format!("there is no real node {node:?}")))?.network(node)
     }
 
     /// A command to be run in the namespaces of a real node: its processes, mounts, network.

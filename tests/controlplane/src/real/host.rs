@@ -5,7 +5,7 @@ use std::{
     env, io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
 /// Programs of the system, and the Debian packages that hold them.
@@ -21,9 +21,8 @@ const PROGRAMS: [(&str, &str); 6] = [
 /// Hidden in a real node by folders of its own, so nothing that it needs may be below.
 pub(crate) const HIDDEN: [&str; 3] = ["/run", "/var/lib", "/var/log"];
 
-/// Checks for privileges and programs; a missing program is installed where `apt-get` can.
+/// Checks for privileges and programs.
 pub(crate) fn prepare() -> Result<(), Error> {
-    static ONCE: LazyLock<Mutex<bool>> = LazyLock::new(Mutex::default);
     if !rustix::process::geteuid().is_root() {
         return Err(Error::Invalid(
             "real nodes need root, for namespaces, mounts and control groups: run as root or in a privileged \
@@ -31,12 +30,16 @@ pub(crate) fn prepare() -> Result<(), Error> {
                 .to_owned(),
         ));
     }
-    let mut done = ONCE.lock().unwrap_or_else(PoisonError::into_inner);
-    if !*done {
-        install(&missing())?;
-        *done = true;
-    }
-    Ok(())
+    require(&PROGRAMS)
+}
+
+/// Sees to it that these programs, each with the Debian package that holds it, are on the machine: a missing one is installed
+/// where `apt-get` can.
+pub fn require(programs: &[(&str, &str)]) -> Result<(), Error> {
+    // Threads of a test that want the same.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _guard = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    install(&missing(programs))
 }
 
 /// Where a program of the system is.
@@ -67,9 +70,9 @@ fn find(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
-fn missing() -> Vec<&'static str> {
+fn missing<'a>(programs: &[(&str, &'a str)]) -> Vec<&'a str> {
     let mut packages: Vec<&str> =
-        PROGRAMS.into_iter().filter(|(name, _)| find(name).is_none()).map(|(_, package)| package).collect();
+        programs.iter().filter(|(name, _)| find(name).is_none()).map(|(_, package)| *package).collect();
     packages.dedup();
     packages
 }
@@ -84,7 +87,7 @@ fn install(packages: &[&str]) -> Result<(), Error> {
         let updated = apt_get(&["update"]).and_then(|()| install());
         updated.map_err(|reason| {
             Error::Invalid(format!(
-                "real nodes need these packages, which could not be installed: {}: {reason}",
+                "these packages are needed and could not be installed: {}: {reason}",
                 packages.join(" ")
             ))
         })?;

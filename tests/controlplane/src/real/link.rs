@@ -5,11 +5,12 @@
 
 use super::{
     host,
-    machine::{Machine, feed},
+    machine::feed,
+    namespace::Namespace,
     range::{Place, Range},
 };
-use crate::{error::Error, process::Process};
-use std::{path::Path, process::Command, time::Duration};
+use crate::error::Error;
+use std::{path::Path, process::Command};
 
 /// The interface that a node sees.
 pub(crate) const INTERFACE: &str = "eth0";
@@ -18,29 +19,19 @@ pub(crate) const INTERFACE: &str = "eth0";
 #[derive(Debug)]
 pub(crate) struct Links {
     range: Range,
-    bridge: Process,
+    bridge: Namespace,
 }
-
-const BRIDGE: &str = r#"
-ip link add bridge type bridge
-ip link set bridge up
-echo "the bridge is up"
-exec sleep infinity
-"#;
 
 // === impl Links ===
 
 impl Links {
     /// Makes the bridge and plugs the host in, with a range that no other bed of this machine has.
     pub(crate) fn create(folder: &Path) -> Result<Self, Error> {
-        const PATIENCE: Duration = Duration::from_secs(30);
-        let args = ["--net", "sh", "-euc", BRIDGE];
-        let mut bridge =
-            Process::start("bridge", host::program("unshare")?, &args, folder.join("bridge.log"))?;
-        bridge.await_ready(PATIENCE, |process| process.has_said("the bridge is up"))?;
-        let range = claim(bridge.pid())?;
+        let bridge = Namespace::create("bridge", folder)?;
+        bridge.ip("link add bridge type bridge\nlink set bridge up\n")?;
+        let range = claim(&bridge)?;
+        bridge.ip("link set host master bridge\nlink set host up\n")?;
         let links = Self { range, bridge };
-        ip(links.enter(), "link set host master bridge\nlink set host up\n")?;
         let name = interface(range);
         let host =
             format!("address add {}/{} dev {name}\nlink set {name} up\n", range.host(), range.link().bits());
@@ -54,27 +45,20 @@ impl Links {
     }
 
     /// Gives a node its interface, which is down and has no address yet, and the host its way to the node's pods.
-    pub(crate) fn plug(&self, place: Place, node: &Machine) -> Result<(), Error> {
-        let node = node.pid().as_raw_nonzero();
-        let commands = format!(
-            "link add node{place} type veth peer name {INTERFACE} netns {node}\n\
-             link set node{place} master bridge\nlink set node{place} up\n"
-        );
-        ip(self.enter(), &commands)?;
+    pub(crate) fn plug(&self, place: Place, node: &Namespace) -> Result<(), Error> {
+        let node = node.path();
+        self.bridge.ip(&format!(
+            "link add node{place} type veth peer name {INTERFACE} netns {}\n\
+             link set node{place} master bridge\nlink set node{place} up\n",
+            node.display()
+        ))?;
         let (pods, via, name) = (self.range.pods(place), self.range.node(place), interface(self.range));
         ip(Command::new(host::program("ip")?), &format!("route replace {pods} via {via} dev {name}\n"))
     }
 
     /// Takes the node's interface away, so that from this instant nothing of it is heard.
     pub(crate) fn unplug(&self, place: Place) -> Result<(), Error> {
-        ip(self.enter(), &format!("link del node{place}\n"))
-    }
-
-    /// `ip`, where the bridge is.
-    fn enter(&self) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(["--target", &self.bridge.pid().to_string(), "--net", "--", "ip"]);
-        command
+        self.bridge.ip(&format!("link del node{place}\n"))
     }
 }
 
@@ -84,7 +68,9 @@ fn interface(range: Range) -> String {
 }
 
 /// Takes the first range that nobody has: an interface's name is given once.
-fn claim(bridge: u32) -> Result<Range, Error> {
+fn claim(bridge: &Namespace) -> Result<Range, Error> {
+    let bridge = bridge.path();
+    let bridge = bridge.display();
     for range in Range::all() {
         let commands = format!("link add {} type veth peer name host netns {bridge}\n", interface(range));
         match ip(Command::new(host::program("ip")?), &commands) {

@@ -1,6 +1,6 @@
 //! One node as the machine sees it: a first process in namespaces of its own, whose end is the end of all that run there.
 
-use super::{group::Group, host};
+use super::{group::Group, host, namespace::Namespace};
 use crate::{
     error::{Context, Error},
     process::Process,
@@ -74,25 +74,25 @@ pub(crate) fn feed(mut command: Command, input: &str) -> Result<String, Error> {
 
 impl Machine {
     /// Starts a node with nothing but its first process. `folder` holds what outlives a cut of its power.
-    pub(crate) fn boot(name: &str, folder: &Path, group: Group, log: PathBuf) -> Result<Self, Error> {
+    pub(crate) fn boot(
+        name: &str,
+        folder: &Path,
+        group: Group,
+        network: &Namespace,
+        log: PathBuf,
+    ) -> Result<Self, Error> {
         const PATIENCE: Duration = Duration::from_secs(30);
-        let unshare = host::program("unshare")?;
-        let namespaces =
-            ["--fork", "--kill-child", "--pid", "--mount-proc", "--mount", "--net", "--uts", "--ipc"];
-        let mut args: Vec<OsString> = namespaces.map(OsString::from).into();
+        let mut args: Vec<OsString> = vec![format!("--net={}", network.path().display()).into()];
+        args.extend(["--", "unshare", "--fork", "--kill-child"].map(OsString::from));
+        args.extend(["--pid", "--mount-proc", "--mount", "--uts", "--ipc"].map(OsString::from));
         args.extend(["sh", "-c", FIRST, "sh", SCRIPT].map(OsString::from));
         args.extend([folder.as_os_str().to_owned(), name.into()]);
         args.extend(group.folders().map(PathBuf::into_os_string));
-        let mut outside = Process::start(name, unshare, &args, log)?;
+        let mut outside = Process::start(name, host::program("nsenter")?, &args, log)?;
         outside.await_ready(PATIENCE, |process| process.has_said(UP))?;
         let first = child_of(outside.pid())?;
         let handle = pidfd_open(first, PidfdFlags::empty()).context(|| format!("process 1 of {name}"))?;
         Ok(Self { first, handle, group, outside })
-    }
-
-    /// The number of the node's process 1, by which its namespaces are found.
-    pub(crate) fn pid(&self) -> Pid {
-        self.first
     }
 
     /// A command to be run in the node, short and outside its control group.

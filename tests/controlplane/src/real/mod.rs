@@ -6,7 +6,7 @@
 //! | `host` | what this machine must have |
 //! | `machine` | a node as the machine sees it: process 1 and its namespaces |
 //! | `group` | control groups, and who removes them |
-//! | `range`, `link` | addresses; what joins nodes and host |
+//! | `range`, `namespace`, `link` | addresses; network namespaces; what joins nodes and host |
 //! | `runtime` | containerd, the kubelet, and their files |
 //! | `image` | the image that nodes have from the start |
 //!
@@ -18,10 +18,12 @@ mod host;
 mod image;
 mod link;
 mod machine;
+mod namespace;
 mod range;
 mod runtime;
 mod shape;
 
+pub use host::require;
 pub use image::NODE_IMAGE;
 pub(crate) use runtime::REAL_LABEL;
 pub use shape::RealNode;
@@ -36,6 +38,7 @@ use crate::{
 use group::BedGroup;
 use link::{INTERFACE, Links};
 use machine::{Machine, feed};
+use namespace::Namespace;
 use range::Place;
 use runtime::SOCKET;
 use serde_json::Value;
@@ -64,6 +67,17 @@ pub(crate) struct RealNodes {
     folder: PathBuf,
 }
 
+/// Where a real node is in the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeNetwork {
+    /// The file of its network namespace, as `nsenter --net=FILE` takes it.
+    pub namespace: PathBuf,
+    /// Its own address.
+    pub address: Ipv4Addr,
+    /// The addresses of its pods, such as `198.18.1.0/24`.
+    pub pods: String,
+}
+
 /// What stays of a node while its power is cut.
 #[derive(Debug)]
 struct Seat {
@@ -71,6 +85,7 @@ struct Seat {
     place: Place,
     folder: PathBuf,
     group: group::Group,
+    network: Namespace,
     running: Mutex<Option<Running>>,
 }
 
@@ -109,6 +124,7 @@ impl RealNodes {
                 place,
                 folder: make_folder(&folder.join(format!("node-{place}")))?,
                 group: group.inner(&format!("node-{place}"))?,
+                network: Namespace::create(shape.name(), folder)?,
                 running: Mutex::default(),
             });
         }
@@ -168,6 +184,16 @@ impl RealNodes {
             .try_for_each(|node| node.running().as_ref().map_or(Ok(()), |it| import(&it.machine, archive)))
     }
 
+    /// Where a node is in the network; the same before and after a cut of its power.
+    pub(crate) fn network(&self, name: &str) -> Result<NodeNetwork, Error> {
+        let (node, range) = (self.node(name)?, self.links.range());
+        Ok(NodeNetwork {
+            namespace: node.network.path(),
+            address: range.node(node.place),
+            pods: range.pods(node.place).to_string(),
+        })
+    }
+
     /// A command to be run in a node's namespaces.
     pub(crate) fn command(&self, name: &str, program: &str) -> Result<Command, Error> {
         let node = self.node(name)?;
@@ -188,10 +214,10 @@ impl RealNodes {
     }
 
     fn power_on(&self, node: &Seat) -> Result<(), Error> {
-        let Seat { shape, place, folder, group, .. } = node;
+        let Seat { shape, place, folder, group, network, .. } = node;
         let log = |program: &str| self.folder.join(format!("{}-{program}.log", shape.name()));
-        let machine = Machine::boot(shape.name(), folder, group.clone(), log("machine"))?;
-        self.links.plug(*place, &machine)?;
+        let machine = Machine::boot(shape.name(), folder, group.clone(), network, log("machine"))?;
+        self.links.plug(*place, network)?;
         self.configure_network(node, &machine)?;
         let args = runtime::containerd_args(folder);
         let mut containerd = machine.start(
@@ -224,13 +250,12 @@ impl RealNodes {
             range.host(),
         );
         for other in self.nodes.iter().filter(|other| other.place != node.place) {
+            // Behind ways that somebody else adds, such as links with set delay.
             let (pods, via) = (range.pods(other.place), range.node(other.place));
             // Writing to a string cannot fail.
-            let _ = writeln!(commands, "route add {pods} via {via}");
+            let _ = writeln!(commands, "route add {pods} via {via} metric 100");
         }
-        let mut ip = machine.command("ip");
-        ip.args(["-batch", "-"]);
-        feed(ip, &commands)?;
+        node.network.ip(&commands)?;
         let mut nft = machine.command("nft");
         nft.arg("-f").arg(runtime::service_rules(&node.folder));
         feed(nft, "").map(drop)

@@ -81,7 +81,7 @@ pub(crate) fn kubelet_args(folder: &Path, shape: &RealNode, range: Range, place:
 fn service(range: Range, port: u16) -> String {
     let rule = format!("ip daddr 10.96.0.1 tcp dport 443 dnat to {}:{port}", range.host());
     format!(
-        "table ip services {{\n\
+        "table ip services {{}}\ndelete table ip services\ntable ip services {{\n\
          chain pods {{ type nat hook prerouting priority -100; {rule}; }}\n\
          chain node {{ type nat hook output priority -100; {rule}; }}\n\
          }}\n"

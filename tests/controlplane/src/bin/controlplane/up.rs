@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// Starts this many real nodes, named real-1 and so on: a kubelet and containerd each. They need root.
     #[arg(long, default_value_t = 0)]
     real_nodes: usize,
+    /// Gives the real nodes an image from this archive; may be given several times.
+    #[arg(long = "image", value_name = "ARCHIVE", requires = "real_nodes")]
+    images: Vec<PathBuf>,
     /// Adds a flag to a component's command line, as in `kube-apiserver=--v=4`; may be given several times.
     #[arg(long = "flag", value_name = "COMPONENT=FLAG")]
     flags: Vec<String>,
@@ -57,8 +60,10 @@ fn foreground(args: Args) -> Result<(), Error> {
     let mut signals = Signals::new(TERM_SIGNALS).map_err(at("signals"))?;
     let nodes: Vec<FakeNode> =
         (1..=args.nodes).map(|number| FakeNode::new(format!("node-{number}"))).collect();
+    let images = args.images.clone();
     let cluster = ControlPlane::start(options(args)?)?;
     cluster.add_nodes(&nodes)?;
+    images.iter().try_for_each(|archive| cluster.import_image(archive))?;
     // If nobody reads the path any more, nobody would end the control plane either.
     writeln!(io::stdout(), "{}", cluster.kubeconfig().display()).map_err(at("standard output"))?;
     signals.forever().next();
@@ -67,7 +72,16 @@ fn foreground(args: Args) -> Result<(), Error> {
 }
 
 fn options(args: Args) -> Result<Options, Error> {
-    let Args { controller_manager, kube_scheduler, kwok, nodes: _, real_nodes, flags, foreground: _ } = args;
+    let Args {
+        controller_manager,
+        kube_scheduler,
+        kwok,
+        nodes: _,
+        real_nodes,
+        images: _,
+        flags,
+        foreground: _,
+    } = args;
     let kube_scheduler = match kube_scheduler {
         None => KubeScheduler::Off,
         Some(None) => KubeScheduler::Default,
