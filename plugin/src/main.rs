@@ -8,6 +8,7 @@
 //! talk       standard error: notes, warnings, what goes on, questions (never without a terminal)
 //! view       standard output, the one place that prints results: table, wide, JSON, YAML, names
 //! look       colour, width, columns
+//! installation  what is installed: deploy/, and what there is of it in a cluster
 //! files      what the user names is read here
 //! failure    errors with their causes and a hint, and the exit codes
 //! ```
@@ -23,6 +24,7 @@ mod cluster;
 mod commands;
 mod failure;
 mod files;
+mod installation;
 mod look;
 mod session;
 mod talk;

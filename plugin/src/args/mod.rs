@@ -1,7 +1,7 @@
 //! What was said on the command line.
 
 mod connection;
-mod values;
+pub(crate) mod values;
 
 pub(crate) use connection::Connection;
 pub(crate) use values::duration;

@@ -1,0 +1,91 @@
+//! What a look at a cluster finds, under codes that stay.
+
+use serde::Serialize;
+
+use crate::look::Look;
+
+/// How bad something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) enum Level {
+    /// It is as it should be.
+    Passed,
+    /// It could not be seen.
+    Unknown,
+    /// It may be in the way.
+    Warning,
+    /// It is in the way.
+    Failed,
+}
+
+/// What a look found. What the codes mean is in docs/codes.md.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    /// The code, such as `EDGE-P01`.
+    pub(crate) code: &'static str,
+    /// How bad it is.
+    pub(crate) level: Level,
+    /// What is the case.
+    pub(crate) message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fix: Option<String>,
+}
+
+// === impl Level ===
+
+impl Level {
+    /// The mark before a line; it says all without its colour.
+    pub(crate) fn mark(self, look: Look) -> String {
+        match self {
+            Self::Passed => look.good("✓"),
+            Self::Unknown => look.warning("?"),
+            Self::Warning => look.warning("!"),
+            Self::Failed => look.error("✗"),
+        }
+    }
+}
+
+// === impl Finding ===
+
+impl Finding {
+    /// It is as it should be.
+    pub(crate) fn passed(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, level: Level::Passed, message: message.into(), fix: None }
+    }
+
+    /// It could not be seen for want of a permission.
+    pub(crate) fn unknown(code: &'static str, needs: &str) -> Self {
+        let message = format!("could not be looked at: no permission to {needs}");
+        let fix = Some(format!("ask for the permission to {needs}"));
+        Self { code, level: Level::Unknown, message, fix }
+    }
+
+    /// It may be in the way.
+    pub(crate) fn warning(code: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { code, level: Level::Warning, message: message.into(), fix: Some(fix.into()) }
+    }
+
+    /// It is in the way.
+    pub(crate) fn failed(code: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { code, level: Level::Failed, message: message.into(), fix: Some(fix.into()) }
+    }
+
+    /// One or two lines: what, and what to do.
+    pub(crate) fn lines(&self, look: Look) -> String {
+        let head = format!("{} {}  {}\n", self.level.mark(look), self.code, self.message);
+        let fix = self.fix.iter().map(|fix| format!("            {} {fix}\n", look.hint("fix:")));
+        head + &fix.collect::<String>()
+    }
+}
+
+/// How many findings there are of each level, such as `3 passed, 1 warning`.
+pub(crate) fn summary(findings: &[Finding]) -> String {
+    let count = |level: Level| findings.iter().filter(|it| it.level == level).count();
+    let (warnings, passed) = (count(Level::Warning), count(Level::Passed));
+    let plural = if warnings == 1 { "" } else { "s" };
+    let mut parts = vec![format!("{passed} passed")];
+    parts.extend((warnings > 0).then(|| format!("{warnings} warning{plural}")));
+    parts.extend(Some(count(Level::Unknown)).filter(|it| *it > 0).map(|it| format!("{it} unknown")));
+    parts.extend(Some(count(Level::Failed)).filter(|it| *it > 0).map(|it| format!("{it} failed")));
+    parts.join(", ")
+}
