@@ -89,5 +89,5 @@ else
 fi
 
 krew/manifest.sh "$dist" "$version"
-(cd "$dist" && find . -maxdepth 1 -type f ! -name checksums.txt -printf '%P\n' | sort | xargs sha256sum >checksums.txt)
+krew/checksums.sh "$dist"
 say "done: $dist"

@@ -101,6 +101,23 @@ fn help() {
 }
 
 #[test]
+fn installing_without_a_server() {
+    for command in ["install", "uninstall", "status", "check"] {
+        check(&format!("help-{command}"), &["help", command]);
+    }
+    check("install-no-image", &["install", "--export"]);
+    check("install-dry-run", &["install", "--dry-run=client", "--ha", "--image", "r/e:1"]);
+    check("install-dry-run-json", &["install", "--dry-run=client", "--image", "r/e:1", "-o", "json"]);
+    check(
+        "install-default-profile",
+        &["install", "--export", "--image", "r/e:1", "--profile", "default-scheduler"],
+    );
+    check("install-odd-profile", &["install", "--export", "--image", "r/e:1", "--profile", "a b"]);
+    check("install-no-file", &["install", "--export", "--image", "r/e:1", "-f", "gone.yaml"]);
+    check("install-odd-part", &["install", "--export", "--image", "r/e:1", "-f", "pods/request-1.yaml"]);
+}
+
+#[test]
 fn version() {
     check("version", &["version", "--client"]);
     check("version-json", &["version", "--client", "-o", "json"]);

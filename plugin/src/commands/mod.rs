@@ -1,11 +1,14 @@
 //! The commands: one file each, one line each in [`Command`].
 
+mod check;
 mod install;
 mod label;
 mod label_cloud;
 mod label_dpdk;
+mod man;
 mod options;
 mod simulate;
+mod status;
 mod uninstall;
 mod version;
 
@@ -19,11 +22,15 @@ use crate::view::Output;
 #[derive(Debug, Subcommand)]
 #[command(subcommand_required = true, disable_help_subcommand = false)]
 pub(crate) enum Command {
+    Check(check::Check),
     Install(install::Install),
     LabelCloud(label_cloud::LabelCloud),
     LabelDpdk(label_dpdk::LabelDpdk),
+    #[command(hide = true)]
+    Man(man::Man),
     Options(options::Options),
     Simulate(simulate::Simulate),
+    Status(status::Status),
     Uninstall(uninstall::Uninstall),
     Version(version::Version),
 }
@@ -32,12 +39,15 @@ impl Command {
     /// Does what was asked.
     pub(crate) fn run(&self, session: &Session) -> Result<Output, Failure> {
         match self {
+            Self::Check(command) => session.online(command.run(session)),
             Self::Install(command) if command.is_offline() => command.offline(session),
             Self::Install(command) => session.online(command.run(session)),
             Self::LabelCloud(command) => session.online(command.run(session)),
             Self::LabelDpdk(command) => session.online(command.run(session)),
+            Self::Man(command) => command.run(),
             Self::Options(command) => command.run(),
             Self::Simulate(command) => command.run(),
+            Self::Status(command) => session.online(command.run(session)),
             Self::Uninstall(command) => session.online(command.run(session)),
             Self::Version(command) => session.online(command.run(session)),
         }

@@ -10,6 +10,7 @@
 //! owner      who else looks after an object
 //! preflight  what is looked at beforehand, under codes
 //! rivals     other schedulers
+//! reports    what the agents report, in numbers
 //! rollout    how far the pods are, and what holds them up
 //! finding    what a look found
 //! ```
@@ -22,6 +23,7 @@ mod overlay;
 pub(crate) mod owner;
 pub(crate) mod plan;
 pub(crate) mod preflight;
+pub(crate) mod reports;
 pub(crate) mod rivals;
 pub(crate) mod rollout;
 pub(crate) mod store;

@@ -3,6 +3,8 @@
 use edge_api::names::PLUGIN_MANAGER;
 use http::{Method, Request};
 use kube::Error;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 
 use super::object::{Kind, Object};
@@ -32,12 +34,48 @@ pub(crate) enum Force {
     Yes,
 }
 
+/// What is read of a list to count what is in it.
+#[derive(Deserialize)]
+struct Counted {
+    #[serde(default)]
+    metadata: ListMeta,
+    items: Vec<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+struct ListMeta {
+    #[serde(rename = "continue", default)]
+    token: Option<String>,
+}
+
 // === impl Store ===
 
 impl Store<'_> {
     /// What is at this path, if something is.
     pub(crate) async fn get(&self, path: &str) -> Result<Option<Value>, Error> {
+        self.get_as(path).await
+    }
+
+    /// The same, where only some of it is of interest.
+    pub(crate) async fn get_as<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Error> {
         present(self.request(Method::GET, path, None, "application/json").await)
+    }
+
+    /// How many objects are at this path; nothing but their metadata is sent.
+    pub(crate) async fn count(&self, path: &str, query: &str) -> Result<usize, Error> {
+        const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+        let mut count = 0;
+        let mut token = String::new();
+        loop {
+            let uri = format!("{path}?limit=500&{query}{token}");
+            let request = Request::get(uri).header("Accept", METADATA).body(Vec::new());
+            let list: Counted = self.cluster.client.request(request.map_err(Error::HttpError)?).await?;
+            count += list.items.len();
+            match list.metadata.token.filter(|it| !it.is_empty()) {
+                Some(next) => token = format!("&continue={next}"),
+                None => return Ok(count),
+            }
+        }
     }
 
     /// All objects at this path, in pages; none if the server does not know the kind.
@@ -88,9 +126,14 @@ impl Store<'_> {
     }
 
     /// Deletes what is at this path, and what it owns before itself; whether it was there.
-    pub(crate) async fn delete(&self, path: &str) -> Result<bool, Error> {
-        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"});
-        let answer = self.request(Method::DELETE, path, Some(&options), "application/json").await;
+    pub(crate) async fn delete(&self, path: &str, mode: Mode) -> Result<bool, Error> {
+        // With options in the body, the server passes over those of the address.
+        let dry_run: &[&str] = if mode == Mode::DryRun { &["All"] } else { &[] };
+        let options = json!({
+            "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground", "dryRun": dry_run,
+        });
+        let answer: Result<Value, Error> =
+            self.request(Method::DELETE, path, Some(&options), "application/json").await;
         Ok(present(answer)?.is_some())
     }
 
@@ -104,17 +147,17 @@ impl Store<'_> {
             "spec": {"resourceAttributes": attributes},
         });
         let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-        let answer = self.request(Method::POST, path, Some(&review), "application/json").await?;
+        let answer: Value = self.request(Method::POST, path, Some(&review), "application/json").await?;
         Ok(answer.pointer("/status/allowed").and_then(Value::as_bool).unwrap_or_default())
     }
 
-    async fn request(
+    async fn request<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
         content_type: &str,
-    ) -> Result<Value, Error> {
+    ) -> Result<T, Error> {
         let body = body.map(serde_json::to_vec).transpose().map_err(Error::SerdeError)?;
         let request = Request::builder().method(method).uri(path).header("Content-Type", content_type);
         let request = request.body(body.unwrap_or_default()).map_err(Error::HttpError)?;
@@ -122,7 +165,7 @@ impl Store<'_> {
     }
 }
 
-fn present(answer: Result<Value, Error>) -> Result<Option<Value>, Error> {
+fn present<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) if is_not_found(&error) => Ok(None),

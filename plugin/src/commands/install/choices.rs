@@ -5,6 +5,7 @@ use kube::Error;
 use serde_json::Value;
 
 use super::Install;
+use crate::cluster::is_forbidden;
 use crate::failure::Failure;
 use crate::files;
 use crate::installation::manifests::{DEFAULT_PROFILE, OWN_PROFILE, SETTINGS, Settings, read_values};
@@ -22,15 +23,20 @@ pub(super) fn profile(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The settings of the installation that is there, and the image that it runs.
-pub(super) async fn remembered(store: Store<'_>) -> Result<(Settings, Option<String>), Error> {
-    let config = store.get(&format!("/api/v1/namespaces/{NAMESPACE}/configmaps/{SCHEDULER_CONFIG}")).await?;
+/// The settings of the installation that is there, and the image that it runs; none to whom may not see them.
+pub(crate) async fn remembered(store: Store<'_>) -> Result<(Settings, Option<String>), Error> {
+    let visible = |answer: Result<Option<Value>, Error>| match answer {
+        Err(error) if is_forbidden(&error) => Ok(None),
+        answer => answer,
+    };
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/configmaps/{SCHEDULER_CONFIG}");
+    let config = visible(store.get(&path).await)?;
     let annotations = config.as_ref().and_then(|it| it.pointer("/metadata/annotations"));
     let text = annotations.and_then(|it| it.get(SETTINGS)?.as_str());
     // What a later version wrote there may have more to it; what is known counts.
     let settings = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{SCHEDULER}");
-    let deployment = store.get(&path).await?;
+    let deployment = visible(store.get(&path).await)?;
     let image = deployment.as_ref().and_then(|it| it.pointer("/spec/template/spec/containers/0/image"));
     Ok((settings, image.and_then(Value::as_str).map(ToOwned::to_owned)))
 }

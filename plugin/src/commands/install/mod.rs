@@ -24,6 +24,9 @@ use crate::installation::preflight::{self, Wanted};
 use crate::installation::store::{Force, Mode, Store};
 use crate::session::Session;
 use crate::view::Output;
+pub(crate) use choices::{RELEASE_IMAGE, remembered};
+pub(crate) use wait::rollouts;
+
 use report::{ExportReport, InstallReport};
 
 /// Install the scheduler and its agents, or upgrade them in place
@@ -216,7 +219,7 @@ async fn apply(session: &Session, store: Store<'_>, plan: &Plan, force: Force) -
 async fn write(store: Store<'_>, step: &Step, force: Force) -> Result<(), kube::Error> {
     let path = step.object.path();
     if step.change == Change::Deleted {
-        return store.delete(&path).await.map(drop);
+        return store.delete(&path, Mode::Real).await.map(drop);
     }
     if let Some(change) = step.live.as_ref().and_then(handed_over).filter(|_| force == Force::Yes) {
         store.merge(&path, &change, Mode::Real).await?;

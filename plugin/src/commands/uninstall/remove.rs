@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Asks the server whether it would do all of it.
 pub(super) async fn try_all(store: Store<'_>, found: &Found) -> Result<(), Error> {
     for object in &found.objects {
-        store.delete(&format!("{}?dryRun=All", object.path())).await?;
+        store.delete(&object.path(), Mode::DryRun).await?;
     }
     for labels in &found.labels {
         store.merge(&format!("/api/v1/nodes/{}", labels.node), &without(labels), Mode::DryRun).await?;
@@ -72,7 +72,7 @@ pub(super) async fn all(
 
 async fn delete(session: &Session, store: Store<'_>, object: &Object) -> Result<(), Failure> {
     session.talk.busy(&format!("deleting {object}"));
-    store.delete(&object.path()).await.map(drop).map_err(|error| store.cluster.problem(error))
+    store.delete(&object.path(), Mode::Real).await.map(drop).map_err(|error| store.cluster.problem(error))
 }
 
 /// Waits until nothing is at these paths.

@@ -1,0 +1,9 @@
+//! Installing, upgrading and removing, on a real control plane whose nodes are played by KWOK.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bed;
+mod dump;
+mod life;
+mod refusals;
+mod sources;
