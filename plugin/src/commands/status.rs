@@ -228,15 +228,15 @@ impl StatusReport {
 }
 
 fn delays(reports: &Reports) -> String {
-    let mut text = format!("{} of {} pairs measured", reports.measured, reports.pairs);
+    let mut parts = vec![format!("{} of {} pairs measured", reports.measured, reports.pairs)];
     if let (Some(newest), Some(oldest)) = (reports.newest_seconds, reports.oldest_seconds) {
-        text += &format!(", newest {newest} s, oldest {oldest} s old");
+        parts.push(format!("newest {newest} s, oldest {oldest} s old"));
     }
     if reports.silent > 0 {
-        text += &format!(", {} agents silent", reports.silent);
+        parts.push(format!("{} agents silent", reports.silent));
     }
     if !reports.starved.is_empty() {
-        text += &format!(", {} agents lack CPU", reports.starved.len());
+        parts.push(format!("{} agents lack CPU", reports.starved.len()));
     }
-    text
+    parts.join(", ")
 }

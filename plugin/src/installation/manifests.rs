@@ -97,7 +97,7 @@ pub(crate) fn render(settings: &Settings, image: &str) -> Result<Vec<Object>, Re
     let config = config_of(&objects).to_owned();
     lay_all_over(
         &mut objects,
-        vec![template_part(json!({"metadata": {"annotations": {CONFIG_HASH: sha256(&config)}}}))],
+        vec![template_part(&json!({"metadata": {"annotations": {CONFIG_HASH: sha256(&config)}}}))],
     )?;
     Ok(objects)
 }
@@ -184,11 +184,15 @@ fn choices(settings: &Settings, image: &str, objects: &[Object]) -> Vec<Value> {
         config["metadata"]["annotations"] = json!({SETTINGS: text});
     }
     let probe = json!({"spec": {"template": {"spec": container(names::PROBE)}}});
-    vec![template_part(json!({"spec": scheduler})), config, part("apps/v1", "DaemonSet", names::PROBE, probe)]
+    vec![
+        template_part(&json!({"spec": scheduler})),
+        config,
+        part("apps/v1", "DaemonSet", names::PROBE, probe),
+    ]
 }
 
 /// A part of the template of the scheduler's pods.
-fn template_part(template: Value) -> Value {
+fn template_part(template: &Value) -> Value {
     part("apps/v1", "Deployment", names::SCHEDULER, json!({"spec": {"template": template}}))
 }
 

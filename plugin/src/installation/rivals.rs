@@ -131,14 +131,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn workload(container: Value) -> Value {
+    fn workload(container: &Value) -> Value {
         json!({"spec": {"template": {"spec": {"containers": [container]}}}})
     }
 
     #[test]
     fn a_scheduler_is_known_by_its_image_or_program() {
         let check = |container: Value, scheduler: bool, edge: bool| {
-            let workload = workload(container);
+            let workload = workload(&container);
             assert_eq!((is_scheduler(&workload), is_edge(&workload)), (scheduler, edge), "{workload}");
         };
         check(json!({"image": "nginx:1"}), false, false);
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn profiles_are_read_from_flags_and_configurations() {
-        let flags = workload(json!({"args": ["--scheduler-name=my-scheduler", "--v=2"]}));
+        let flags = workload(&json!({"args": ["--scheduler-name=my-scheduler", "--v=2"]}));
         assert_eq!(named_by_flags(&flags), BTreeSet::from(["my-scheduler".to_owned()]));
         let text = "kind: KubeSchedulerConfiguration\nprofiles:\n- schedulerName: a\n- plugins: {}\n  schedulerName: \"b\"\n";
         assert_eq!(named_by_config(&json!({"data": {"config": text}})), ["a", "b"]);

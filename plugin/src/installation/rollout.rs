@@ -105,9 +105,7 @@ fn blockers_of(pods: &[Value]) -> Vec<String> {
     for pod in pods.iter().filter(|pod| !is_ready(pod)) {
         let node = text(pod, "/spec/nodeName");
         let who = if node.is_empty() { text(pod, "/metadata/name") } else { node };
-        if let Some(reason) = reason_of(pod) {
-            reasons.entry(reason).or_default().push(who);
-        }
+        reasons.entry(reason_of(pod)).or_default().push(who);
     }
     let told = reasons.into_iter().map(|(reason, mut who)| {
         who.sort_unstable();
@@ -119,30 +117,35 @@ fn blockers_of(pods: &[Value]) -> Vec<String> {
     told.collect()
 }
 
-/// Why a pod is not ready; none if it is only young.
-fn reason_of(pod: &Value) -> Option<String> {
+/// Why a pod is not ready.
+fn reason_of(pod: &Value) -> String {
     if let Some(condition) = condition(pod, "PodScheduled").filter(|it| it["status"] == "False") {
-        return Some(format!("not placed: {}", text(condition, "/message")));
+        return format!("not placed: {}", text(condition, "/message"));
     }
     if text(pod, "/spec/nodeName").is_empty() {
-        return Some(format!("waits for {}", text(pod, "/spec/schedulerName")));
+        return format!("waits for {}", text(pod, "/spec/schedulerName"));
     }
     let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
-    for status in statuses.into_iter().flatten() {
-        let waiting = text(status, "/state/waiting/reason");
-        if waiting.is_empty() || waiting == "ContainerCreating" {
-            continue;
-        }
-        let message = text(status, "/lastState/terminated/message");
-        let message = if message.is_empty() { text(status, "/state/waiting/message") } else { message };
-        let line = message.lines().next().filter(|line| !line.is_empty());
-        return Some(line.map_or_else(|| waiting.to_owned(), |line| format!("{waiting}: {line}")));
+    if let Some(reason) = statuses.into_iter().flatten().find_map(waiting) {
+        return reason;
     }
     match text(pod, "/status/phase") {
-        "Running" => Some("started, not ready yet".to_owned()),
-        "Failed" => Some(format!("{} {}", text(pod, "/status/reason"), text(pod, "/status/message"))),
-        _ => Some("starting".to_owned()),
+        "Running" => "started, not ready yet".to_owned(),
+        "Failed" => format!("{} {}", text(pod, "/status/reason"), text(pod, "/status/message")),
+        _ => "starting".to_owned(),
     }
+}
+
+/// Why a container does not run; none if it is only young.
+fn waiting(status: &Value) -> Option<String> {
+    let reason = text(status, "/state/waiting/reason");
+    if reason.is_empty() || reason == "ContainerCreating" {
+        return None;
+    }
+    let message = text(status, "/lastState/terminated/message");
+    let message = if message.is_empty() { text(status, "/state/waiting/message") } else { message };
+    let line = message.lines().next().filter(|line| !line.is_empty());
+    Some(line.map_or_else(|| reason.to_owned(), |line| format!("{reason}: {line}")))
 }
 
 /// Whether a pod is ready.

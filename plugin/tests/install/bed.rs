@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use controlplane::{Component, ControlPlane, FakeNode, Options, wait_for};
+use controlplane::{Component, ControlPlane, FakeNode, Options};
 use serde_json::Value;
 
 /// An image that nobody has: KWOK pulls nothing.
@@ -79,10 +79,6 @@ impl Bed {
         let mut pods: Vec<String> = list["items"].as_array().unwrap().iter().map(uid).collect();
         pods.sort_unstable();
         pods
-    }
-
-    pub(crate) fn wait<T>(&self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
-        wait_for(what, DEADLINE, || Ok(probe())).unwrap()
     }
 }
 

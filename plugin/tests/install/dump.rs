@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use controlplane::wait_for;
 use serde_json::Value;
 
-use crate::bed::Bed;
+use crate::bed::{Bed, DEADLINE};
 
 /// Written by the server, and other each time.
 const METADATA: [&str; 5] = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"];
@@ -18,12 +19,13 @@ pub(crate) type Dump = BTreeMap<String, Value>;
 /// Everything that there is, once the controllers have made what they make of themselves.
 pub(crate) fn settled(bed: &Bed) -> Dump {
     let mut last = Dump::new();
-    bed.wait("a cluster in which nothing happens", || {
+    let is_settled = || {
         let now = dump(bed);
         let is_settled = now == last;
         last = now;
-        is_settled.then(|| last.clone())
-    })
+        Ok(is_settled.then(|| last.clone()))
+    };
+    wait_for("a cluster in which nothing happens", DEADLINE, is_settled).unwrap()
 }
 
 /// Everything that there is.

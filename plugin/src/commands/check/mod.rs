@@ -97,7 +97,7 @@ impl Report for CheckReport {
             let shown = group.findings.iter().filter(|it| !self.quiet || it.level != Level::Passed);
             let lines: String = shown.map(|finding| finding.lines(look)).collect();
             if !lines.is_empty() {
-                text += &format!("{}\n{lines}\n", look.strong(group.name));
+                text += &[look.strong(group.name), "\n".to_owned(), lines, "\n".to_owned()].concat();
             }
         }
         text + &self.summary + "\n"

@@ -35,6 +35,7 @@ use report::{ExportReport, InstallReport};
 /// written before the cluster was looked at and the server was asked what would change.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Install {
     /// A second replica on another node, and a PodDisruptionBudget
     #[arg(long, value_parser = values::boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]

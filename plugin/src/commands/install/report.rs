@@ -83,16 +83,14 @@ impl InstallReport {
 impl Report for InstallReport {
     fn table(&self, look: Look) -> String {
         let is_shown = |item: &&Item| look.wide || item.change != Change::Unchanged;
-        let lines = self.items.iter().filter(is_shown);
-        let mut text: String =
-            lines.map(|item| format!("{} {}{}\n", item.object, item.change, self.suffix)).collect();
+        let shown = self.items.iter().filter(is_shown);
+        let mut lines: Vec<String> =
+            shown.map(|item| format!("{} {}{}", item.object, item.change, self.suffix)).collect();
         let changes = [Change::Created, Change::Configured, Change::Unchanged, Change::Deleted];
         let counts: Vec<String> = changes.into_iter().filter_map(|it| self.count(it)).collect();
-        text += &format!("{}{}\n", counts.join(", "), self.suffix);
-        for rollout in &self.rollouts {
-            text += &format!("{rollout}\n");
-        }
-        text
+        lines.push(format!("{}{}", counts.join(", "), self.suffix));
+        lines.extend(self.rollouts.iter().map(ToString::to_string));
+        lines.join("\n") + "\n"
     }
 
     fn names(&self) -> Option<Vec<String>> {

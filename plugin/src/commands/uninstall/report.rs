@@ -47,7 +47,7 @@ impl UninstallReport {
 
     /// What goes, a line each.
     pub(super) fn list(&self) -> String {
-        self.items.iter().map(|item| format!("  {item}\n")).collect()
+        self.items.iter().flat_map(|item| ["  ", item, "\n"]).collect()
     }
 
     /// What goes, in short.
