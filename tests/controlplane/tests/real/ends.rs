@@ -1,15 +1,12 @@
 //! A bed whose owner is killed, while another one is there.
 
-use crate::traces::Traces;
+use crate::{support::SOON, traces::Traces};
 use controlplane::wait_for;
 use std::{
     io::{BufRead, BufReader},
     path::PathBuf,
     process::{Command, Stdio},
-    time::Duration,
 };
-
-const SOON: Duration = Duration::from_mins(2);
 
 #[test]
 fn nothing_of_a_bed_outlives_an_owner_that_is_killed() {

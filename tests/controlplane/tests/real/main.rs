@@ -8,4 +8,6 @@
 
 mod ends;
 mod life;
+mod links;
+mod support;
 mod traces;

@@ -16,7 +16,7 @@ import (
 )
 
 const usage = `node pause          waits for a signal to end
-node ping ADDRESS   sends ICMP echo requests until one is answered, 10 s at most
+node ping ADDRESS   sends ICMP echo requests until one is answered, 10 s at most, and says after how long that was
 node api PATH       reads PATH from the API server at the service address, with the pod's own token`
 
 const account = "/var/run/secrets/kubernetes.io/serviceaccount/"
@@ -73,6 +73,7 @@ func ping(target string) error {
 	to := &syscall.SockaddrInet4{Addr: [4]byte(address)}
 	last := errors.New("no answer")
 	for began := time.Now(); time.Since(began) < 10*time.Second; {
+		sent := time.Now()
 		if err := syscall.Sendto(socket, request, 0, to); err != nil {
 			last = err
 			time.Sleep(100 * time.Millisecond)
@@ -81,7 +82,7 @@ func ping(target string) error {
 		answer := make([]byte, 64)
 		length, _, err := syscall.Recvfrom(socket, answer, 0)
 		if err == nil && length >= 8 && answer[0] == 0 {
-			fmt.Println("answered")
+			fmt.Println("answered after", time.Since(sent).Microseconds(), "us")
 			return nil
 		}
 	}
