@@ -39,7 +39,8 @@ pub(crate) enum Force {
 struct Counted {
     #[serde(default)]
     metadata: ListMeta,
-    items: Vec<IgnoredAny>,
+    /// The server writes `null` where there are none.
+    items: Option<Vec<IgnoredAny>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -70,7 +71,7 @@ impl Store<'_> {
             let uri = format!("{path}?limit=500&{query}{token}");
             let request = Request::get(uri).header("Accept", METADATA).body(Vec::new());
             let list: Counted = self.cluster.client.request(request.map_err(Error::HttpError)?).await?;
-            count += list.items.len();
+            count += list.items.map_or(0, |items| items.len());
             match list.metadata.token.filter(|it| !it.is_empty()) {
                 Some(next) => token = format!("&continue={next}"),
                 None => return Ok(count),

@@ -5,5 +5,6 @@
 mod bed;
 mod dump;
 mod life;
+mod looks;
 mod refusals;
 mod sources;

@@ -94,6 +94,39 @@ fn they_agree() {
 }
 
 #[test]
+fn the_dashboard_shows_metrics_that_there_are() {
+    let dashboard = fs::read_to_string(deploy().join("grafana/edge-scheduler.json")).unwrap();
+    let documented = fs::read_to_string(deploy().join("../docs/metrics.md")).unwrap();
+    let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let mut metrics = 0;
+    for query in targets.map(|target| target["expr"].as_str().unwrap()) {
+        let is_name = |it: char| it.is_ascii_alphanumeric() || it == '_';
+        let words = query.split(|it: char| !is_name(it));
+        let prefixes = ["scheduler_", "edge_scheduler_", "rest_client_", "leader_election_"];
+        for name in words.filter(|word| prefixes.iter().any(|prefix| word.starts_with(prefix))) {
+            metrics += 1;
+            assert!(
+                documented.contains(name.trim_end_matches("_bucket")),
+                "{name} is not in docs/metrics.md"
+            );
+        }
+    }
+    assert!(metrics > 10, "{metrics}");
+}
+
+#[test]
+fn what_is_embedded_is_what_kustomize_applies() {
+    let text = fs::read_to_string(deploy().join("base/kustomization.yaml")).unwrap();
+    let kustomization: Value = serde_yaml::from_str(&text).unwrap();
+    let listed = kustomization["resources"].as_array().unwrap();
+    let files = fs::read_dir(deploy().join("base")).unwrap();
+    let yaml = files.filter(|it| it.as_ref().unwrap().path().extension().is_some_and(|it| it == "yaml"));
+    assert_eq!(yaml.count(), listed.len() + 1, "a file of deploy/base is not in its kustomization");
+}
+
+#[test]
 fn an_image_can_be_chosen() {
     let image_of = |objects: &BTreeMap<String, Value>| {
         let key = "\"DaemonSet\" \"edge-system\" \"edge-probe\"";
