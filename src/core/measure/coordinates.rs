@@ -13,6 +13,8 @@ use super::roster::Id;
 const DIMENSIONS: usize = 8;
 /// How much of the difference a sample takes away at most (Serf: `VivaldiCC`).
 const STEP: f32 = 0.25;
+/// This part of it remains at last.
+const STEP_MIN: f32 = 0.1;
 /// How much a sample counts for the error at most (Serf: `VivaldiCE`).
 const ERROR_STEP: f32 = 0.25;
 /// The error of a node of which nothing is known, and the largest there is (Serf: `VivaldiErrorMax`).
@@ -100,8 +102,15 @@ impl Coordinate {
         let wrong = (predicted - ms).abs() / ms;
         let weight = self.error / (self.error + other.error).max(f32::EPSILON);
         self.error = (ERROR_STEP * weight * wrong + self.error * (1.0 - ERROR_STEP * weight)).min(ERROR_MAX);
-        self.push(STEP * weight * (ms - predicted), other, direction);
+        self.push(self.step() * weight * (ms - predicted), other, direction);
         self.moves = self.moves.saturating_add(1);
+    }
+
+    /// A node that has found its place takes shorter steps: what samples contradict each other in would else keep all
+    /// of them moving, and lists of near ones with them.
+    #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
+    fn step(&self) -> f32 {
+        STEP * (BEGINS_UNTIL as f32 / self.moves.max(1) as f32).clamp(STEP_MIN, 1.0)
     }
 
     /// Moves it away from another node, or towards it.
