@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{LabelSelector, Name, Pod, PodSelector, SelectorKind};
+use crate::model::{LabelSelector, Name, Pod, PodSelector, Requirement, SelectorKind};
 
 /// The selectors of Services, ReplicationControllers, ReplicaSets and StatefulSets.
 #[derive(Debug, Default)]
@@ -27,8 +27,15 @@ impl Selectors {
         if let Some(selectors) = self.by_namespace.get(&pod.key.namespace) {
             let services = selectors.services.values().filter(|selector| selector.matches(&pod.labels));
             requirements.extend(services.flat_map(LabelSelector::requirements).cloned());
-            let controller = controller_of(pod).and_then(|key| selectors.controllers.get(&key));
-            requirements.extend(controller.into_iter().flat_map(LabelSelector::requirements).cloned());
+            let controller = controller_of(pod);
+            let of_controller = controller.as_ref().and_then(|key| selectors.controllers.get(key));
+            if let (Some((SelectorKind::ReplicationController, _)), Some(its)) = (&controller, of_controller)
+            {
+                // Upstream merges the two as maps, so the controller's value of a label replaces the Services'.
+                requirements
+                    .retain(|known: &Requirement| its.requirements().all(|other| other.key != known.key));
+            }
+            requirements.extend(of_controller.into_iter().flat_map(LabelSelector::requirements).cloned());
         }
         LabelSelector::All(requirements.into())
     }
@@ -114,6 +121,12 @@ mod tests {
         };
         check(&selectors, &owned("ReplicaSet"), &[("app", "web"), ("hash", "1")]);
         check(&selectors, &owned("StatefulSet"), &[("app", "web"), ("set", "1")]);
+        selectors.put(object(
+            SelectorKind::ReplicationController,
+            "web-1",
+            &[("app", "other"), ("version", "1")],
+        ));
+        check(&selectors, &owned("ReplicationController"), &[("app", "other"), ("version", "1")]);
         check(&selectors, &owned("Job"), &[("app", "web")]);
         check(&selectors, &Pod { key: crate::model::PodKey::new("other", "p"), ..pod.clone() }, &[]);
         check(&selectors, &Pod::pending("default", "p"), &[]);

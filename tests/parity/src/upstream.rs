@@ -105,9 +105,9 @@ fn await_preemption(
     }
 }
 
-/// The placed pods that kube-scheduler takes away.
+/// The placed pods that kube-scheduler takes away, whatever namespace they are in.
 fn victims(cluster: &ControlPlane) -> Result<BTreeSet<String>, controlplane::Error> {
-    let pods = cluster.client().get(PODS)?;
+    let pods = cluster.client().get("/api/v1/pods")?;
     let is_victim = |pod: &&Value| {
         let conditions = pod["status"]["conditions"].as_array();
         let is_it = |condition: &Value| condition["reason"] == "PreemptionByScheduler";
