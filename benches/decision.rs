@@ -9,7 +9,7 @@ use divan::Bencher;
 use edge_core::delay::DelayRow;
 use edge_core::model::{
     Bytes, Delay, LabelSelector, Labels, MilliCpu, Name, Node, NodeName, NonZeroRequest, Owner, Pod,
-    PodAffinity, PodAffinityTerm, PodSelector, Resources, SelectorKind,
+    PodAffinity, PodAffinityTerm, PodSelector, Resources, SelectorKind, Time,
 };
 use edge_core::placement::{Decision, HOSTNAME, Profile, Snapshot, ZONE, place};
 
@@ -140,7 +140,7 @@ impl Case {
         }
         for anchor in 0..ANCHORS {
             let to = (0..self.nodes).filter_map(|idx| Some((name(idx), delay(anchor, idx)?))).collect();
-            snapshot.delays.load(&DelayRow { from: name(anchor), to }, &mut snapshot.nodes);
+            snapshot.delays.load(&DelayRow { from: name(anchor), to }, &mut snapshot.nodes, Time::ZERO);
         }
         let owner = Some(Owner { kind: "StatefulSet".into(), name: "db".into() });
         for replica in 0..20 {

@@ -5,6 +5,7 @@ mod scheduler;
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge_core::delay::DelayRules;
 use edge_core::placement::Profile;
 use edge_core::state::{Backoff, Config, Event, State};
 use tokio::sync::{mpsc, watch};
@@ -42,6 +43,8 @@ pub struct Options {
     pub watch_when_leading: bool,
     /// Where delays come from.
     pub delays: Source,
+    /// What is made of them.
+    pub delay_rules: DelayRules,
     /// How many bindings may be on their way at once.
     pub parallel_bindings: usize,
     /// How the replica that binds is found; none if there is one replica.
@@ -132,6 +135,7 @@ pub async fn run(
         max_in_flight: options.parallel_bindings,
         backoff: options.backoff,
         max_unschedulable: options.max_unschedulable,
+        delays: options.delay_rules,
         ..Config::new(options.profiles)
     };
     let mut scheduler = Scheduler {

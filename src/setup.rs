@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use edge_core::delay::DelaySource;
 use tracing::info;
 
 use crate::args::Cli;
@@ -97,15 +98,21 @@ pub fn options(
     serving: Option<Serving>,
     metrics: Metrics,
 ) -> Result<Options, ConfigError> {
+    let mut delay_rules = config.delay_rules();
     let delays = match cli.delays.source() {
         Source::None => config.delays().unwrap_or(Source::None),
-        source @ Source::File(_) => source,
+        source @ Source::File(_) => {
+            delay_rules.sources.retain(|source| *source != DelaySource::File);
+            delay_rules.sources.insert(0, DelaySource::File);
+            source
+        }
     };
     Ok(Options {
         profiles: config.profiles()?,
         backoff: config.backoff(),
         max_unschedulable: cli.deprecated.pod_max_in_unschedulable_pods_duration,
         delays,
+        delay_rules,
         parallel_bindings: parallel_bindings(cli.misc.parallel_bindings, config.client_connection.qps),
         leader_election: config.leader_election.settings(),
         watch_when_leading: config.delay_cache_until_active,

@@ -85,6 +85,7 @@ impl Actor {
             Action::Read(pod) => self.read(pod),
             Action::Report(report) => self.report(report),
             Action::Announce(announcement) => self.announce(&announcement),
+            Action::AnnounceDelay(turn) => self.notices.post(&Notice::delay(&turn)),
             Action::Preempt(preemption) => self.preempt(preemption),
             Action::AnnouncePreempted(preempted) => self.notices.post(&Notice::preempted(&preempted)),
             Action::Nominate(pod, node) => self.conditions.write(StatusWrite::nomination(pod, node)),

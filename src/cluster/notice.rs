@@ -5,8 +5,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use edge_core::delay::{DelayConstraint, Turn};
 use edge_core::model::Name;
-use edge_core::state::{Announcement, PodRef, Preempted, Report};
+use edge_core::state::{Announcement, DelayTurn, PodRef, Preempted, Report};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::Request;
 use serde::Serialize;
@@ -124,6 +125,28 @@ impl<'a> Notice<'a> {
             reason: "Scheduled",
             action: "Binding",
             note: truncate(&format!("Successfully assigned {} to {node}", pod.key)),
+            related: None,
+            repeats: false,
+        }
+    }
+
+    /// A delay constraint of the pod, which is on a node, is broken or kept again.
+    pub(super) fn delay(told: &'a DelayTurn) -> Self {
+        let DelayTurn { pod, scheduler_name, constraint, from, delay, turn } = told;
+        let DelayConstraint { anchor, bound } = constraint;
+        let (severity, reason, is_so) = match turn {
+            Turn::Exceeded => ("Warning", "DelayExceeded", "over"),
+            Turn::Restored => ("Normal", "DelayRestored", "again within"),
+        };
+        let note =
+            format!("The delay to {anchor} on node {from} is {delay} ms, {is_so} the bound of {bound} ms");
+        Self {
+            pod,
+            scheduler_name,
+            severity,
+            reason,
+            action: "Measuring",
+            note: truncate(&note),
             related: None,
             repeats: false,
         }

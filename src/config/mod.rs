@@ -26,6 +26,7 @@ pub use duration::GoDuration;
 pub use error::{ConfigError, FieldErrors};
 pub use leader_election::LeaderElectionConfiguration;
 
+use edge_core::delay::DelayRules;
 use edge_core::placement::Profile;
 use edge_core::state::Backoff;
 use serde_yaml::Value;
@@ -104,6 +105,11 @@ impl Configuration {
     /// Where delays come from, if a profile says: the same for all that do.
     pub fn delays(&self) -> Option<Source> {
         self.profiles.iter().find_map(ProfileConfiguration::delays)
+    }
+
+    /// What is made of delays: the same for all profiles that say.
+    pub fn delay_rules(&self) -> DelayRules {
+        self.profiles.iter().find_map(ProfileConfiguration::delay_rules).unwrap_or_default()
     }
 
     /// How long pods wait after failures.

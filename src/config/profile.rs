@@ -1,5 +1,6 @@
 //! A profile, complete (upstream: `setDefaults_KubeSchedulerProfile`).
 
+use edge_core::delay::DelayRules;
 use edge_core::placement::{PluginLists, Profile};
 
 use super::args::{Context, Kind, PluginArgs};
@@ -99,5 +100,10 @@ impl ProfileConfiguration {
     /// Where delays come from, if the profile says.
     pub(super) fn delays(&self) -> Option<Source> {
         self.args.iter().find_map(|args| args.source())
+    }
+
+    /// What is made of them, if the profile says.
+    pub(super) fn delay_rules(&self) -> Option<DelayRules> {
+        self.args.iter().find_map(|args| args.rules())
     }
 }

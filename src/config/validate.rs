@@ -39,6 +39,9 @@ fn profiles(config: &Configuration, path: &Path, errors: &mut FieldErrors) {
         if profile.delays().is_some_and(|source| config.delays().is_some_and(|first| first != source)) {
             let detail = "sources must be the same for all profiles";
             errors.forbidden(own.child("pluginConfig"), detail);
+        } else if profile.delay_rules().is_some_and(|rules| rules != config.delay_rules()) {
+            let detail = "arguments of NetworkDelay must be the same for all profiles";
+            errors.forbidden(own.child("pluginConfig"), detail);
         }
     }
 }

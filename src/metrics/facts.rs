@@ -30,6 +30,8 @@ pub struct Facts {
     pub bindings: usize,
     /// Rows of delays in use.
     pub delay_rows: usize,
+    /// Delay constraints of placed pods that are broken.
+    pub delay_violations: usize,
     /// The name of the Lease, if there is an election, and whether this replica holds it.
     pub lease: Option<(String, bool)>,
 }
@@ -50,6 +52,7 @@ impl Facts {
             cached: [("nodes", state.snapshot().nodes.len()), ("pods", pods), ("assumed_pods", assumed)],
             bindings: state.in_flight(),
             delay_rows: state.snapshot().delays.slots().count(),
+            delay_violations: state.violations().count(),
             lease: None,
         }
     }

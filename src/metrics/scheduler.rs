@@ -32,6 +32,7 @@ pub struct SchedulerMetrics {
     cached: IntGaugeVec,
     leads: IntGaugeVec,
     delay_rows: IntGaugeVec,
+    delay_violations: IntGaugeVec,
     undecodable: IntCounterVec,
     forbidden: IntGaugeVec,
 }
@@ -157,6 +158,12 @@ impl SchedulerMetrics {
                 "Number of nodes from which delays are kept, because a pod is bound by them.",
                 &[],
             )?,
+            delay_violations: families.gauges(
+                "edge_scheduler_delay_violations",
+                Alpha,
+                "Number of delay constraints of placed pods that are broken.",
+                &[],
+            )?,
             undecodable: families.counters(
                 "edge_scheduler_undecodable_objects_total",
                 Alpha,
@@ -221,7 +228,8 @@ impl SchedulerMetrics {
 
     /// Takes over what is read when somebody looks.
     pub(super) fn set(&self, facts: &Facts) {
-        let Facts { pending, incoming, unschedulable, cached, bindings, delay_rows, lease } = facts;
+        let Facts { pending, incoming, unschedulable, cached, bindings, delay_rows, delay_violations, lease } =
+            facts;
         let set = |gauges: &IntGaugeVec, labels: &[&str], value: usize| {
             gauges.with_label_values(labels).set(i64::try_from(value).unwrap_or(i64::MAX));
         };
@@ -247,6 +255,7 @@ impl SchedulerMetrics {
         }
         set(&self.running, &["binding"], *bindings);
         set(&self.delay_rows, &[], *delay_rows);
+        set(&self.delay_violations, &[], *delay_violations);
         if let Some((name, leads)) = lease {
             set(&self.leads, &[name], usize::from(*leads));
         }

@@ -110,6 +110,7 @@ impl Scheduler {
             | Action::Read(_)
             | Action::Report(_)
             | Action::Announce(_)
+            | Action::AnnounceDelay(_)
             | Action::Preempt(_)
             | Action::AnnouncePreempted(_)
             | Action::Nominate(..) => {

@@ -17,6 +17,7 @@ mod volume_binding;
 
 use std::fmt::Debug;
 
+use edge_core::delay::DelayRules;
 use edge_core::placement::Plugin;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -61,6 +62,11 @@ trait Args: Debug + DeserializeOwned + Serialize + Send + Sync + 'static {
     fn delays(&self) -> Option<Source> {
         None
     }
+
+    /// What is made of them, if they say.
+    fn delay_rules(&self) -> Option<DelayRules> {
+        None
+    }
 }
 
 /// The arguments of some plugin, complete.
@@ -73,6 +79,8 @@ pub(super) trait PluginArgs: Debug + Send + Sync {
     fn build(&self) -> Option<Box<dyn Plugin>>;
     /// Where delays come from, if they say.
     fn source(&self) -> Option<Source>;
+    /// What is made of them, if they say.
+    fn rules(&self) -> Option<DelayRules>;
     /// As they are written.
     fn to_json(&self) -> serde_json::Value;
 }
@@ -179,6 +187,10 @@ impl<T: Args> PluginArgs for T {
 
     fn source(&self) -> Option<Source> {
         self.delays()
+    }
+
+    fn rules(&self) -> Option<DelayRules> {
+        self.delay_rules()
     }
 
     fn to_json(&self) -> serde_json::Value {

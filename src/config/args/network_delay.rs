@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
+use edge_core::delay::{DelayRules, DelaySource, Hysteresis, Statistic};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Args;
+use crate::config::duration::GoDuration;
 use crate::config::error::{FieldErrors, Path};
 use crate::delays::{FileSource, Source};
 
-/// Where delays come from.
+/// Where delays come from, and what is made of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct NetworkDelayArgs {
@@ -17,13 +19,14 @@ pub(super) struct NetworkDelayArgs {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sources: Vec<SourceArgs>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    statistic: Option<Value>,
+    statistic: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    stale_after: Option<Value>,
+    stale_after: Option<GoDuration>,
+    /// A percentage, such as `10%`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    hysteresis: Option<Value>,
+    hysteresis: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    anchor_grace: Option<Value>,
+    anchor_grace: Option<GoDuration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     layers: Option<Value>,
 }
@@ -54,19 +57,42 @@ impl Args for NetworkDelayArgs {
     const PLUGIN: &'static str = "NetworkDelay";
 
     fn validate(&self, path: &Path, errors: &mut FieldErrors) {
-        let measured = [
-            ("statistic", &self.statistic),
-            ("staleAfter", &self.stale_after),
-            ("hysteresis", &self.hysteresis),
-            ("anchorGrace", &self.anchor_grace),
-            ("layers", &self.layers),
-        ];
-        for (field, _) in measured.into_iter().filter(|(_, value)| value.is_some()) {
-            errors.forbidden(path.child(field), NOT_YET);
+        if let Some(name) = self.statistic.as_ref().filter(|name| Statistic::from_name(name).is_none()) {
+            errors.unsupported(path.child("statistic"), name, &Statistic::ALL.map(Statistic::name));
+        }
+        if let Some(after) = self.stale_after.filter(|after| !after.is_positive()) {
+            errors.invalid(path.child("staleAfter"), after, "must be greater than 0");
+        }
+        if let Some((text, Err(error))) =
+            self.hysteresis.as_ref().map(|text| (text, text.parse::<Hysteresis>()))
+        {
+            errors.invalid(path.child("hysteresis"), text, error.to_string());
+        }
+        if let Some(grace) = self.anchor_grace.filter(|grace| *grace < GoDuration::default()) {
+            errors.invalid(path.child("anchorGrace"), grace, "must be zero or positive");
+        }
+        if self.layers.is_some() {
+            errors.forbidden(path.child("layers"), NOT_YET);
         }
         for (idx, source) in self.sources.iter().enumerate() {
             source.validate(idx, &path.child("sources").index(idx), errors);
         }
+    }
+
+    fn delay_rules(&self) -> Option<DelayRules> {
+        let Self { sources, statistic, stale_after, hysteresis, anchor_grace, layers: _ } = self;
+        if *self == Self::default() {
+            return None;
+        }
+        let sources: Vec<DelaySource> = sources.iter().filter_map(SourceArgs::source).collect();
+        let default = DelayRules::default();
+        Some(DelayRules {
+            sources: if sources.is_empty() { default.sources } else { sources },
+            statistic: statistic.as_deref().and_then(Statistic::from_name).unwrap_or_default(),
+            stale_after: stale_after.map(GoDuration::get),
+            hysteresis: hysteresis.as_deref().and_then(|text| text.parse().ok()).unwrap_or_default(),
+            anchor_grace: anchor_grace.map(GoDuration::get),
+        })
     }
 
     fn delays(&self) -> Option<Source> {
@@ -78,6 +104,14 @@ impl Args for NetworkDelayArgs {
 // === impl SourceArgs ===
 
 impl SourceArgs {
+    /// Who measures.
+    fn source(&self) -> Option<DelaySource> {
+        let Self { file, probe, goldpinger } = self;
+        let probe = probe.as_ref().map(|_| DelaySource::Probe);
+        let goldpinger = || goldpinger.as_ref().map(|_| DelaySource::Goldpinger);
+        probe.or_else(goldpinger).or_else(|| file.as_ref().map(|_| DelaySource::File))
+    }
+
     fn validate(&self, idx: usize, path: &Path, errors: &mut FieldErrors) {
         for (field, _) in
             [("probe", &self.probe), ("goldpinger", &self.goldpinger)].into_iter().filter(|it| it.1.is_some())

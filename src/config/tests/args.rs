@@ -1,5 +1,9 @@
 //! Arguments of plugins.
 
+use std::time::Duration;
+
+use edge_core::delay::{DelayRules, Statistic};
+
 use super::*;
 
 #[test]
@@ -155,10 +159,38 @@ fn our_plugins_take_arguments_in_the_same_way() {
         "sources: [{probe: {}}]",
         "@.sources[0].probe: Forbidden: this version does not measure delays; remove it and give a source `file`",
     );
+    check_args(
+        "NetworkDelay",
+        "statistic: p99, staleAfter: 0s, hysteresis: 0.1%, anchorGrace: -1s",
+        "[@.statistic: Unsupported value: \"p99\": supported values: \"min\", \"p50\", \"p95\", \
+         @.staleAfter: Invalid value: \"0s\": must be greater than 0, \
+         @.hysteresis: Invalid value: \"0.1%\": must be a whole percentage from 0% to 100%, such as \"10%\", \
+         @.anchorGrace: Invalid value: \"-1s\": must be zero or positive]",
+    );
     let config = accepted(
         "profiles: [{pluginConfig: [{name: NetworkDelay, args: {sources: [{file: {delayMatrix: /m, metadata: /d}}]}}]}]",
     );
     assert!(matches!(config.delays(), Some(Source::File(file)) if file.matrix.as_os_str() == "/m"));
+}
+
+#[test]
+fn what_is_made_of_delays_is_the_same_for_all_profiles() {
+    let with = |args: &str| format!("pluginConfig: [{{name: NetworkDelay, args: {{{args}}}}}]");
+    let twenty = with("hysteresis: 20%, statistic: p50, staleAfter: 1m, anchorGrace: 0s");
+    let config = accepted(&format!("profiles: [{{{twenty}}}, {{schedulerName: b}}]"));
+    let expected = DelayRules {
+        hysteresis: "20%".parse().unwrap(),
+        statistic: Statistic::P50,
+        stale_after: Some(Duration::from_mins(1)),
+        anchor_grace: Some(Duration::ZERO),
+        ..DelayRules::default()
+    };
+    assert_eq!(config.delay_rules(), expected);
+    let other = with("hysteresis: 5%");
+    check(
+        &format!("profiles: [{{{twenty}}}, {{schedulerName: b, {other}}}]"),
+        "profiles[1].pluginConfig: Forbidden: arguments of NetworkDelay must be the same for all profiles",
+    );
 }
 
 #[test]

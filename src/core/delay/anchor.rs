@@ -1,6 +1,6 @@
 //! Resolving an anchor to the nodes it is on.
 
-use super::Anchor;
+use super::{Anchor, is_unheard};
 use crate::model::{Name, Pod};
 use crate::placement::{NodeSlot, Snapshot, Workload, WorkloadRef};
 
@@ -73,7 +73,7 @@ pub fn resolve(snapshot: &Snapshot, pod: &Pod, anchor: &Anchor) -> Result<Anchor
                 })
             };
             return match found.next() {
-                None => Ok(AnchorNodes::On(live_slots(snapshot, first).collect())),
+                None => Ok(AnchorNodes::On(heard_of(snapshot, live_slots(snapshot, first).collect()))),
                 Some(second) => Err(Unresolved::Ambiguous {
                     anchor: anchor.clone(),
                     first: named(first),
@@ -109,6 +109,15 @@ pub fn is_replica(pod: &Pod, anchor: &Anchor, replica: &Pod) -> bool {
 /// nothing can be near it.
 fn live_slots<'a>(snapshot: &'a Snapshot, workload: &'a Workload) -> impl Iterator<Item = NodeSlot> + 'a {
     workload.nodes.iter().map(|(slot, _)| *slot).filter(|slot| snapshot.nodes.get(*slot).is_some())
+}
+
+/// Those of a workload's nodes that are heard of. If none is, all of them: then their last delays stay in force.
+fn heard_of(snapshot: &Snapshot, slots: Vec<NodeSlot>) -> Vec<NodeSlot> {
+    let is_heard = |slot: &NodeSlot| {
+        !snapshot.delays.is_unheard(*slot) && snapshot.nodes.get(*slot).is_some_and(|it| !is_unheard(it.node))
+    };
+    let heard: Vec<NodeSlot> = slots.iter().copied().filter(is_heard).collect();
+    if heard.is_empty() { slots } else { heard }
 }
 
 /// The ways to read an anchor's name as a workload: whole in the pod's namespace, and, if there is a

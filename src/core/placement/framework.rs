@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Candidate, NodeSlot, NodeView, PostFilter, Snapshot, StorageEvent, Unschedulable, VolumePlan};
+use crate::delay::Falls;
 use crate::model::{Labels, Name, Node, NodeName, Pod};
 
 /// The highest score of a plugin for a node before its weight is applied; the lowest is 0.
@@ -161,8 +162,8 @@ pub enum ClusterEvent<'a> {
     },
     /// A placed pod was deleted, ended, or was forgotten because its binding failed.
     PodFreed(&'a Pod),
-    /// Delays from this node changed.
-    DelaysChanged(&'a NodeName),
+    /// Delays from a node that the pod's anchors are on became smaller.
+    DelaysChanged(&'a Falls),
     /// The labels of a namespace changed.
     NamespaceChanged {
         /// Its name.

@@ -196,10 +196,20 @@ fn anchor_nodes(view: &View, pod: &Pod, constraint: &Constraint<'_>) -> Option<B
         match by_kind.len() {
             0 if kinds_called(pod, name, namespace, kind).is_empty() => None,
             0 => Some(Some(BTreeSet::new())),
-            1 => Some(by_kind.into_values().next()),
+            1 => Some(by_kind.into_values().next().map(|nodes| heard_of(view, nodes))),
             _ => Some(None),
         }
     })?
+}
+
+/// Those of the nodes that somebody hears of, or all of them.
+fn heard_of(view: &View, nodes: BTreeSet<NodeName>) -> BTreeSet<NodeName> {
+    let is_silent = |name: &NodeName| {
+        let taints = view.nodes.get(name).map_or(&[][..], |node| &node.taints);
+        taints.iter().any(|taint| taint.key.ends_with("/unreachable"))
+    };
+    let heard: BTreeSet<NodeName> = nodes.iter().filter(|name| !is_silent(name)).cloned().collect();
+    if heard.is_empty() { nodes } else { heard }
 }
 
 /// As what a pod belongs to a workload of this name: as its Deployment's, its ReplicaSet's, ….

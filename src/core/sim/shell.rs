@@ -78,6 +78,7 @@ impl Run {
             Action::Preempt(preemption) => self.send_preemption(preemption)?,
             // No pod has claims here.
             Action::AnnouncePreempted(_) | Action::WriteVolumes(_) => (),
+            Action::AnnounceDelay(turn) => self.trace.note(self.now, format_args!("told of: {turn:?}")),
             Action::Announce(announcement) => self.checks.announced(&announcement)?,
             Action::UseDelays(names) => {
                 if !self.view.uses(&names) {

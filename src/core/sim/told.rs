@@ -95,6 +95,7 @@ impl Run {
                 self.trace.note(self.now, format_args!("told: {} {outcome:?}", pod.key));
             }
             Event::Delays(rows) => self.trace.note(self.now, format_args!("told: {rows:?}")),
+            Event::Measured(reports) => self.trace.note(self.now, format_args!("told: {reports:?}")),
             Event::Preempted(preemption, outcome) => {
                 self.trace.note(self.now, format_args!("told: {} {outcome:?}", preemption.preemptor.key));
             }

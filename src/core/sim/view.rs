@@ -70,6 +70,7 @@ impl View {
             | Event::DisruptionBudgets(_)
             | Event::Selectors(..)
             | Event::Storage(_)
+            | Event::Measured(_)
             | Event::Volumes(..)
             | Event::Preempted(..)
             | Event::Leads(_) => (),

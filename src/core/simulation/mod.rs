@@ -228,6 +228,7 @@ impl<'a> Run<'a> {
             Action::Preempt(preemption) => self.take_away(preemption),
             // No pod has claims that are known, so there are no volumes.
             Action::Announce(_)
+            | Action::AnnounceDelay(_)
             | Action::AnnouncePreempted(_)
             | Action::Nominate(..)
             | Action::WriteVolumes(_) => (),

@@ -1,7 +1,8 @@
 //! What goes out.
 
 use super::PodRef;
-use crate::model::{Name, NodeName, Pod, Time};
+use crate::delay::{DelayConstraint, Turn};
+use crate::model::{Delay, Name, NodeName, Pod, Time};
 use crate::placement::VolumeWrite;
 
 /// Something to do outside. `Bind`, `WriteVolumes`, `Read` and `Preempt` are answered by one event each, whatever
@@ -18,6 +19,8 @@ pub enum Action {
     Report(Report),
     /// Tell that a pod was bound.
     Announce(Announcement),
+    /// Tell that a delay constraint of a placed pod is broken, or kept again.
+    AnnounceDelay(DelayTurn),
     /// Take pods away for another one; answered by [`super::Event::Preempted`].
     Preempt(Preemption),
     /// Tell that a pod was taken away.
@@ -151,6 +154,23 @@ pub struct Announcement {
     pub first_tried: Time,
     /// When the last began.
     pub tried: Time,
+}
+
+/// A delay constraint of a placed pod is broken or kept again: an event `DelayExceeded` or `DelayRestored`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DelayTurn {
+    /// The pod.
+    pub pod: PodRef,
+    /// Its scheduler's name.
+    pub scheduler_name: Name,
+    /// The constraint.
+    pub constraint: DelayConstraint,
+    /// The node of the anchor that the delay was measured from.
+    pub from: NodeName,
+    /// The delay.
+    pub delay: Delay,
+    /// What happened to the constraint.
+    pub turn: Turn,
 }
 
 // === impl ReportReason ===

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Watched, WatchedSet};
+use crate::delay::DelayRules;
 use crate::placement::Profile;
 
 /// What [`super::State`] needs to know.
@@ -21,6 +22,8 @@ pub struct Config {
     pub max_in_flight: usize,
     /// How often delays that nobody uses any more are given up.
     pub delay_sweep: Duration,
+    /// What is made of measurements.
+    pub delays: DelayRules,
 }
 
 /// Exponential waiting (upstream: `podInitialBackoffSeconds`, `podMaxBackoffSeconds`).
@@ -44,6 +47,7 @@ impl Config {
             max_unschedulable: Duration::from_mins(5),
             max_in_flight: 100,
             delay_sweep: Duration::from_mins(5),
+            delays: DelayRules::default(),
         }
     }
 

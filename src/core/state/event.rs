@@ -1,7 +1,7 @@
 //! What comes in.
 
 use super::{Preemption, StorageChange};
-use crate::delay::DelayRow;
+use crate::delay::{DelayRow, Report};
 use crate::model::{
     DisruptionBudget, Namespace, Node, Pod, PodKey, PodSelector, PodUid, SelectorKind, Version,
 };
@@ -21,6 +21,9 @@ pub enum Event {
     Selectors(SelectorKind, Change<PodSelector>),
     /// Delays that were asked for, or that changed. Each row replaces what was known from its node.
     Delays(Vec<DelayRow>),
+    /// What nodes measured. Each report replaces what the same source said of its node; one without rows and without
+    /// an interval says that there is nothing any more.
+    Measured(Vec<Report>),
     /// Writing what a pod's claims need came to an end.
     Volumes(PodRef, VolumesOutcome),
     /// A binding came to an end.

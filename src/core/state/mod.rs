@@ -5,11 +5,14 @@
 
 mod action;
 mod bind;
+mod bounds;
 mod cache;
 mod config;
 mod defect;
+mod delays;
 mod event;
 mod flight;
+mod judge;
 mod objects;
 mod preempt;
 mod preemptions;
@@ -22,13 +25,14 @@ mod volumes;
 mod watch;
 mod watched;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 pub use action::{
-    Action, Announcement, Binding, NominatedNode, Preempted, Preemption, Report, ReportReason, Victim,
-    WriteVolumes,
+    Action, Announcement, Binding, DelayTurn, NominatedNode, Preempted, Preemption, Report, ReportReason,
+    Victim, WriteVolumes,
 };
+pub use bounds::Violation;
 pub use cache::{Cache, Placed};
 pub use config::{Backoff, Config};
 pub(crate) use defect::Defect;
@@ -37,12 +41,12 @@ pub use queue::{Incoming, Queue, QueueLen, Queued};
 pub use storage::StorageChange;
 pub use watched::{Watched, WatchedSet};
 
-use crate::delay::{AnchorNodes, DelayConstraints, DelayRow, resolve};
-use crate::model::{Name, NodeName, Pod, PodKey, PodUid, Time};
+use crate::delay::DelayTable;
+use crate::model::{Name, Pod, PodKey, PodUid, Time};
 use crate::placement::{
-    ClusterEvent, Decision, NodeSlot, Observer, Placement, PluginSet, Profile, Snapshot, Unobserved,
-    place_observed,
+    ClusterEvent, Decision, Observer, Placement, PluginSet, Profile, Snapshot, Unobserved, place_observed,
 };
+use bounds::Bounds;
 use flight::{Awaits, Flight, Flights};
 use preemptions::Preemptions;
 use tombstone::Tombstones;
@@ -61,6 +65,7 @@ pub struct State {
     actions: VecDeque<Action>,
     tombstones: Tombstones,
     preemptions: Preemptions,
+    bounds: Bounds,
     /// The kinds of which everything there is was told once.
     listed: WatchedSet,
     leads: bool,
@@ -75,18 +80,20 @@ pub struct State {
 impl State {
     /// A state that knows nothing yet.
     pub fn new(config: Config) -> Self {
+        let delays = DelayTable::new(config.delays.clone());
         let names = config.profiles.iter().enumerate();
         let profile_by_name = names.map(|(idx, profile)| (profile.scheduler_name.clone(), idx)).collect();
         Self {
             config,
             profile_by_name,
-            snapshot: Snapshot::default(),
+            snapshot: Snapshot { delays, ..Snapshot::default() },
             cache: Cache::default(),
             queue: Queue::default(),
             flights: Flights::default(),
             actions: VecDeque::new(),
             tombstones: Tombstones::default(),
             preemptions: Preemptions::default(),
+            bounds: Bounds::default(),
             listed: WatchedSet::default(),
             leads: true,
             next_flush: Time::ZERO,
@@ -106,6 +113,7 @@ impl State {
             Event::Storage(change) => self.apply_storage(change, now),
             Event::Selectors(kind, change) => self.apply_selectors(kind, change, now),
             Event::Delays(rows) => self.apply_delays(&rows, now),
+            Event::Measured(reports) => self.apply_measured(&reports, now),
             Event::Bind(pod, outcome) => self.apply_bind(&pod, outcome, now),
             Event::Volumes(pod, outcome) => self.apply_volumes(&pod, outcome, now),
             Event::Read(pod, outcome) => self.apply_read(&pod, outcome, now),
@@ -124,6 +132,7 @@ impl State {
         if !self.is_synced() {
             return None;
         }
+        self.find_anchors(now);
         self.run_timers(now);
         while self.actions.is_empty() && self.may_bind() {
             if self.bind_next_in_turn() {
@@ -140,12 +149,13 @@ impl State {
         if !self.is_synced() {
             return Time::NEVER;
         }
-        if self.may_bind() && self.flights.has_turn() {
+        if self.bounds.is_unsure() || self.may_bind() && self.flights.has_turn() {
             return Time::ZERO;
         }
         let retry = if self.may_bind() { self.queue.next_due() } else { None };
         let flights = if self.leads { self.flights.next_due() } else { None };
-        let timers = [retry, flights, Some(self.next_flush), Some(self.next_sweep)];
+        let delays = self.snapshot.delays.next_review();
+        let timers = [retry, flights, delays, Some(self.next_flush), Some(self.next_sweep)];
         timers.into_iter().flatten().min().unwrap_or(Time::NEVER)
     }
 
@@ -200,6 +210,7 @@ impl State {
         {
             self.retry_flight(flight, now);
         }
+        self.review_delays(now);
         if self.next_flush <= now {
             self.next_flush = now + FLUSH_INTERVAL;
             for key in self.queue.unschedulable_for(self.config.max_unschedulable, now) {
@@ -288,21 +299,24 @@ impl State {
 
     /// The same, of those of at most this priority.
     fn wake_up_to(&mut self, event: &ClusterEvent<'_>, priority: i32, now: Time) {
+        self.note_moved_anchors(event);
         let cured = |pod: &Pod, rejected_by: PluginSet| {
-            if pod.priority > priority {
-                return false;
-            }
-            let Some(profile) = self.profile(&pod.scheduler_name) else { return false };
-            // A pod that no plugin rejected waits for a node to be there at all.
-            (rejected_by.is_empty() && matches!(event, ClusterEvent::NodeAdded(_)))
-                || profile
-                    .plugins()
-                    .iter()
-                    .any(|enabled| rejected_by.contains(enabled.idx) && enabled.plugin.cured_by(pod, event))
+            pod.priority <= priority && self.may_cure(event, pod, rejected_by)
         };
         for key in self.queue.curable(cured) {
             self.requeue(&key, event.label(), now);
         }
+    }
+
+    /// Whether `event` may have cured a pod that these plugins rejected.
+    fn may_cure(&self, event: &ClusterEvent<'_>, pod: &Pod, rejected_by: PluginSet) -> bool {
+        let Some(profile) = self.profile(&pod.scheduler_name) else { return false };
+        // A pod that no plugin rejected waits for a node to be there at all.
+        (rejected_by.is_empty() && matches!(event, ClusterEvent::NodeAdded(_)))
+            || profile
+                .plugins()
+                .iter()
+                .any(|enabled| rejected_by.contains(enabled.idx) && enabled.plugin.cured_by(pod, event))
     }
 
     /// Tries a waiting pod again, after its backoff if that still lasts, and once its victims go.
@@ -312,66 +326,4 @@ impl State {
             self.queue.requeue(key, cause, self.config.backoff, now);
         }
     }
-
-    // --- delays ---
-
-    fn apply_delays(&mut self, rows: &[DelayRow], now: Time) {
-        for row in rows {
-            // A row that was given up may still be on its way. Its changes are not told any more, so it must
-            // not be taken for the present one.
-            let slot = self.snapshot.nodes.slot(row.from.as_str());
-            if slot.and_then(|slot| self.snapshot.delays.row(slot)).is_none() {
-                continue;
-            }
-            let merged = self.has(Defect::StaleDelays).then(|| self.merge_with_known(row));
-            if self.snapshot.delays.load(merged.as_ref().unwrap_or(row), &mut self.snapshot.nodes) {
-                self.wake(&ClusterEvent::DelaysChanged(&row.from), now);
-            }
-        }
-        self.queue.resume_awaiting_delays();
-    }
-
-    /// Asks for the delays from these nodes, on top of those in use.
-    fn use_delays(&mut self, nodes: &[NodeName]) {
-        let mut new = false;
-        for node in nodes {
-            let slot = self.snapshot.nodes.slot_of(node);
-            new |= self.snapshot.delays.ask(slot);
-        }
-        if new {
-            self.announce_delays_in_use();
-        }
-    }
-
-    fn announce_delays_in_use(&mut self) {
-        let names = self.snapshot.delays.slots().filter_map(|slot| self.snapshot.nodes.name(slot).cloned());
-        let mut names: Vec<NodeName> = names.collect();
-        names.sort_unstable();
-        self.actions.push_back(Action::UseDelays(names));
-    }
-
-    /// Gives up delays that no waiting and no placed pod is bound by.
-    fn sweep_delays(&mut self) {
-        let mut in_use = BTreeSet::new();
-        let waiting = self.queue.iter().map(|queued| &queued.pod);
-        for pod in waiting.chain(self.cache.iter().map(|placed| &placed.pod)) {
-            in_use.extend(anchor_slots(&self.snapshot, pod));
-        }
-        let before = self.snapshot.delays.slots().count();
-        self.snapshot.delays.retain(|slot| in_use.contains(&slot));
-        if self.snapshot.delays.slots().count() != before {
-            self.announce_delays_in_use();
-        }
-    }
-}
-
-/// The nodes that the anchors of a pod are on.
-fn anchor_slots(snapshot: &Snapshot, pod: &Pod) -> Vec<NodeSlot> {
-    let Ok(constraints) = DelayConstraints::of_pod(pod) else { return Vec::new() };
-    let anchors = constraints.list.iter().map(|constraint| resolve(snapshot, pod, &constraint.anchor));
-    let slots = anchors.filter_map(|resolved| match resolved {
-        Ok(AnchorNodes::On(slots)) => Some(slots),
-        Ok(AnchorNodes::FirstOfItself) | Err(_) => None,
-    });
-    slots.flatten().collect()
 }

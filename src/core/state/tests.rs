@@ -1,11 +1,13 @@
 //! Scenarios: events in, actions out, under a clock that the test sets.
 
+mod delays;
 mod preemption;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::delay::DelayRow;
 use crate::model::{
     Bytes, LabelSelector, Labels, MilliCpu, Namespace, Node, PodAffinity, PodAffinityTerm, Resources,
     SelectorKind,
@@ -110,6 +112,10 @@ impl Bench {
                 Action::AnnouncePreempted(it) => format!("announce {} gone", it.victim.key.name),
                 Action::Nominate(pod, node) => format!("nominate {} to {node:?}", pod.key.name),
                 Action::Announce(it) => format!("announce {} on {}", it.pod.key.name, it.node),
+                Action::AnnounceDelay(DelayTurn { pod, constraint, from, delay, turn, .. }) => {
+                    let name = &pod.key.name;
+                    format!("{turn:?} {name}: {delay} ms from {} on {from}", constraint.anchor)
+                }
                 Action::UseDelays(nodes) => format!("use delays of {nodes:?}"),
             });
         }

@@ -69,12 +69,14 @@ impl State {
             }
             None => self.wake(&ClusterEvent::NodeAdded(node), now),
         }
+        self.review_delays_of(&node.name, now);
     }
 
     fn node_gone(&mut self, name: &NodeName, version: Version, now: Time) {
         self.tombstones.bury_node(name.clone(), version, now);
         if let Some(node) = self.snapshot.nodes.remove(name.as_str()) {
             self.wake(&ClusterEvent::NodeRemoved(&node), now);
+            self.review_delays_of(name, now);
             self.check_volumes(now);
         }
     }
@@ -133,6 +135,9 @@ impl State {
         self.preemptions.end(&pod.uid);
         self.denominate(&pod, Some(slot), now);
         let old = self.cache.put(&mut self.snapshot, Placed { pod: pod.clone(), slot, confirmed: true });
+        if self.profile_by_name.contains_key(&pod.scheduler_name) {
+            self.bounds.put(&pod, slot);
+        }
         match old {
             None => self.wake(&ClusterEvent::PodPlaced(&pod), now),
             Some(old) if old.slot != slot => {
@@ -217,6 +222,7 @@ impl State {
         self.queue.remove(&pod.key);
         self.drop_resting_flight(&pod.uid);
         self.preemptions.end(&pod.uid);
+        self.bounds.remove(&pod.uid);
         self.denominate(pod, None, now);
         if let Some(freed) = self.cache.remove(&mut self.snapshot, &pod.key) {
             self.wake(&ClusterEvent::PodFreed(&freed.pod), now);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::delay::{
     AnchorNodes, DECISION_ANNOTATION, DelayConstraint, DelayConstraints, Replicas, Row, Unresolved, is_node,
-    is_replica, resolve,
+    is_replica, is_unheard, resolve,
 };
 use crate::model::{Delay, NodeName, Pod};
 use crate::placement::{
@@ -37,6 +37,7 @@ struct Bound<'a> {
     is_own: bool,
     exceeded: Reason,
     unknown: Reason,
+    stale: Reason,
 }
 
 /// All constraints of a pod.
@@ -85,10 +86,13 @@ impl Plugin for NetworkDelay {
 
     fn cured_by(&self, pod: &Pod, event: &ClusterEvent<'_>) -> bool {
         match event {
-            ClusterEvent::NodeAdded(_)
-            | ClusterEvent::NodeRemoved(_)
-            | ClusterEvent::DelaysChanged(_)
-            | ClusterEvent::Storage(_) => true,
+            ClusterEvent::NodeAdded(_) | ClusterEvent::NodeRemoved(_) | ClusterEvent::Storage(_) => true,
+            ClusterEvent::DelaysChanged(falls) => {
+                let constraints = DelayConstraints::of_pod(pod).unwrap_or_default();
+                constraints.list.iter().any(|constraint| falls.cross(constraint.bound))
+            }
+            // Other replicas of an anchor count then.
+            ClusterEvent::NodeUpdated { old, new } => is_unheard(old) != is_unheard(new),
             ClusterEvent::PodPlaced(other) | ClusterEvent::PodFreed(other) => names(pod, other),
             ClusterEvent::PodUpdated { old, new } => names(pod, old) || names(pod, new),
             _ => false,
@@ -175,6 +179,9 @@ impl NodeFilter for Ball<'_> {
         match self.broken(node.slot) {
             None => Verdict::Fits,
             Some((bound, true)) => Rejection::unresolvable(bound.exceeded.clone()).into(),
+            Some((bound, false)) if bound.is_stale(node.slot) => {
+                Rejection::unresolvable(bound.stale.clone()).into()
+            }
             Some((bound, false)) => Rejection::unresolvable(bound.unknown.clone()).into(),
         }
     }
@@ -242,7 +249,13 @@ impl<'a> Bound<'a> {
         let DelayConstraint { anchor, bound } = &constraint;
         let exceeded = Reason::said(format!("node(s) exceeded the delay to {anchor} ({bound} ms)"));
         let unknown = Reason::said(format!("node(s) had no known delay to {anchor}"));
-        Ok(Self { constraint, replicas, rows, is_own, exceeded, unknown })
+        let stale = Reason::said(format!("node(s) had no fresh delay to {anchor}"));
+        Ok(Self { constraint, replicas, rows, is_own, exceeded, unknown, stale })
+    }
+
+    /// Whether the node is not admitted because a delay to it was measured and is not fresh any more.
+    fn is_stale(&self, slot: NodeSlot) -> bool {
+        self.rows.iter().any(|(_, row)| row.is_some_and(|row| row.is_stale(slot)))
     }
 
     /// The anchor's nodes whose rows are not here yet.

@@ -1,8 +1,8 @@
 //! Table tests of NetworkDelay: a line of nodes a, b, c, d, 10 ms a step, and e of which nothing is known.
 
 use super::*;
-use crate::delay::{DELAY_ANNOTATION, DELAY_TO_ANNOTATION, DelayRow};
-use crate::model::{Labels, Owner};
+use crate::delay::{Change, DELAY_ANNOTATION, DELAY_TO_ANNOTATION, DelayRow, Falls};
+use crate::model::{Labels, Owner, Time};
 use crate::placement::Snapshot;
 use crate::placement::testing::{node, snapshot};
 
@@ -15,7 +15,7 @@ fn line(placed: &[(&Pod, &str)]) -> Snapshot {
         let delay = |to: u32| Delay::from_micros(idx.abs_diff(to) * 10_000).unwrap();
         let known = NAMES.into_iter().zip(0..).filter(|(to, _)| from != "e" && *to != "e" && *to != from);
         let to = known.map(|(to, other)| (to.into(), delay(other))).collect();
-        snapshot.delays.load(&DelayRow { from: from.into(), to }, &mut snapshot.nodes);
+        snapshot.delays.load(&DelayRow { from: from.into(), to }, &mut snapshot.nodes, Time::ZERO);
     }
     for (pod, node) in placed {
         let slot = snapshot.nodes.slot(node).unwrap();
@@ -176,12 +176,19 @@ fn only_what_can_help_wakes_a_pod() {
     let web = pod("web", &[("delay_db", "10")], &[]);
     let (db, other) = (replica("default", "db"), replica("default", "dbx"));
     let (old, new) = (node("a").node, node("a").node);
-    let name = "a".into();
+    let falls = |old: u32, new: u32| {
+        let [old, new] = [old, new].map(|millis| Delay::from_micros(millis * 1_000).ok());
+        Falls::of([Change { old, new }])
+    };
     let cured = |event: ClusterEvent<'_>| NetworkDelay.cured_by(&web, &event);
     assert!(cured(ClusterEvent::PodPlaced(&db)));
     assert!(cured(ClusterEvent::PodFreed(&db)));
     assert!(!cured(ClusterEvent::PodPlaced(&other)));
-    assert!(cured(ClusterEvent::DelaysChanged(&name)));
+    assert!(cured(ClusterEvent::DelaysChanged(&falls(11, 10))));
+    assert!(
+        !cured(ClusterEvent::DelaysChanged(&falls(12, 11)))
+            && !cured(ClusterEvent::DelaysChanged(&falls(9, 8)))
+    );
     assert!(cured(ClusterEvent::NodeAdded(&new)));
     assert!(!cured(ClusterEvent::NodeUpdated { old: &old, new: &new }));
 }

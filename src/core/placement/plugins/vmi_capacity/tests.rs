@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::VmiCapacityMode::{Limited, OnRequest, Required};
 use super::*;
 use crate::delay::DelayRow;
-use crate::model::Delay;
+use crate::model::{Delay, Time};
 use crate::placement::testing::{TestNode, TestPod, filter, node, pod, score, snapshot};
 use crate::placement::{Decision, Profile, place};
 
@@ -172,7 +172,11 @@ fn delays_and_vmis_are_one_decision() {
     let mut cluster = Cluster::new();
     let delays = [("d1", 1), ("d2", 2), ("d3", 30), ("o1", 1)];
     let to = delays.map(|(name, ms)| (name.into(), Delay::from_micros(ms * 1_000).unwrap())).into();
-    cluster.snapshot.delays.load(&DelayRow { from: "o2".into(), to }, &mut cluster.snapshot.nodes);
+    cluster.snapshot.delays.load(
+        &DelayRow { from: "o2".into(), to },
+        &mut cluster.snapshot.nodes,
+        Time::ZERO,
+    );
     let near = |name: &str, vmis| {
         let pod = small(name, vmis).build();
         TestPod::from(Pod { labels: [("delay_o2", "5")].into_iter().collect(), ..pod })
