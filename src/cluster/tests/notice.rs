@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use edge_core::model::{NodeName, PodKey, PodUid, Time};
+use edge_core::delay::{Anchor, DelayConstraint, Turn};
+use edge_core::model::{Delay, NodeName, PodKey, PodUid, Time};
 use edge_core::state::{
-    Action, Announcement, BindOutcome, Binding, Event, NominatedNode, PodRef, Preempted, Report, ReportReason,
+    Action, Announcement, BindOutcome, Binding, DelayTurn, Event, NominatedNode, PodRef, Preempted, Report,
+    ReportReason,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -199,5 +201,27 @@ async fn a_pod_that_was_taken_away_is_told_for_whom() {
             "regarding": pod("shop", "web", "uid-1"), "related": pod("other", "high", "uid-2"),
             "reportingController": "edge-scheduler", "reportingInstance": null, "eventTime": null,
         })
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bound_that_is_broken_is_told_with_the_delay_and_where_it_is_measured_from() {
+    let told = |micros, turn| {
+        let [delay, bound] = [micros, 25_000].map(|micros| Delay::from_micros(micros).unwrap());
+        let constraint = DelayConstraint { anchor: Anchor { name: "db".into(), kind: None }, bound };
+        let (scheduler_name, from) = ("edge-scheduler".into(), NodeName::from("edge-4"));
+        Action::AnnounceDelay(DelayTurn { pod: web(), scheduler_name, constraint, from, delay, turn })
+    };
+    let asked = execute(vec![told(31_200, Turn::Exceeded), told(24_000, Turn::Restored)]).await;
+    let shown = asked.iter().map(|asked| {
+        let field = |name: &str| asked.body[name].as_str().unwrap().to_owned();
+        format!("{} {}: {}", field("type"), field("reason"), field("note"))
+    });
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [
+            "Warning DelayExceeded: The delay to db on node edge-4 is 31.2 ms, over the bound of 25 ms",
+            "Normal DelayRestored: The delay to db on node edge-4 is 24 ms, again within the bound of 25 ms",
+        ]
     );
 }

@@ -1,5 +1,6 @@
 //! Things that happen in the cluster, drawn by the weights of a run's faults.
 
+use super::agents::Agents;
 use super::cluster::{Cluster, bind_elsewhere, delete_pod};
 use super::delays::Delays;
 use super::faults::{Faults, Shape};
@@ -18,6 +19,8 @@ pub(super) struct World {
     pub(super) cluster: Cluster,
     /// The source of delays.
     pub(super) delays: Delays,
+    /// The agents that measure.
+    pub(super) agents: Agents,
 }
 
 /// Something that happens. To add one: a variant here, its weight in [`super::faults::ClusterFaults`], its
@@ -42,10 +45,11 @@ pub(super) enum Happening {
     WorkloadChanged,
     DelaysChanged,
     DelaysRemoved,
+    LinkStepped,
 }
 
-/// The taint of a node whose kubelet is silent.
-const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+/// The taint of a node whose kubelet is silent, and whose agent is too.
+pub(super) const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 
 // === impl Happening ===
 
@@ -63,7 +67,7 @@ impl Happening {
         Self::WorkloadScaled
     }
 
-    fn weights(faults: &Faults) -> [(Self, u64); 18] {
+    fn weights(faults: &Faults) -> [(Self, u64); 19] {
         let it = &faults.cluster;
         [
             (Self::Crash, it.crash),
@@ -84,6 +88,7 @@ impl Happening {
             (Self::WorkloadChanged, it.workload_changed),
             (Self::DelaysChanged, it.delays_changed),
             (Self::DelaysRemoved, it.delays_removed),
+            (Self::LinkStepped, it.link_stepped),
         ]
     }
 }
@@ -130,6 +135,10 @@ impl World {
             Happening::WorkloadChanged => {
                 let idx = rng.below(shape.workloads).min(self.cluster.workloads.len());
                 self.cluster.put_workload(idx, shape.workloads, rng);
+            }
+            Happening::LinkStepped => {
+                let [from, to] = [(); 2].map(|()| make::node_name(rng.below(shape.nodes + 2)));
+                self.agents.step(&from, &to, rng);
             }
             Happening::DelaysChanged | Happening::DelaysRemoved => {
                 return self.change_delays(happening, shape, rng);

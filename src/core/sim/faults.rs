@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
+use super::agents;
 use super::rng::{Permille, Rng};
+use crate::delay::DelayRules;
 
 /// The rates of all faults, and the size of the cluster they strike.
 #[derive(Clone, Debug)]
@@ -14,6 +16,8 @@ pub(super) struct Faults {
     pub(super) shape: Shape,
     /// Between the server's watches and the scheduler.
     pub(super) watch: WatchFaults,
+    /// Between the agents that measure and the scheduler.
+    pub(super) report: ReportFaults,
     /// Between the scheduler's requests and the server.
     pub(super) request: RequestFaults,
     /// In the cluster.
@@ -38,6 +42,8 @@ pub(super) struct Shape {
     pub(super) max_unschedulable: Duration,
     /// How often the scheduler gives up delays that it doesn't use.
     pub(super) delay_sweep: Duration,
+    /// How often agents report, and what that is worth; none if nothing is measured.
+    pub(super) measured: Option<(Duration, DelayRules)>,
 }
 
 /// Faults of watches. Each is so many in a thousand messages.
@@ -55,6 +61,25 @@ pub(super) struct WatchFaults {
     pub(super) broken: Permille,
     /// A broken connection is taken up again from a while before it broke, without a list.
     pub(super) resumed: Permille,
+}
+
+/// Faults of reports. Each is so many in a thousand reports or rows of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ReportFaults {
+    /// A report takes seconds.
+    pub(super) late: Permille,
+    /// A report comes twice.
+    pub(super) doubled: Permille,
+    /// A report never comes.
+    pub(super) missing: Permille,
+    /// An agent doesn't get its share of CPU.
+    pub(super) starved: Permille,
+    /// All probes of a pair are lost.
+    pub(super) lost: Permille,
+    /// A pair has few samples.
+    pub(super) few: Permille,
+    /// It is another source that reports.
+    pub(super) other_source: Permille,
 }
 
 /// Faults of requests. Each is so many in a thousand requests.
@@ -117,6 +142,8 @@ pub(super) struct ClusterFaults {
     pub(super) delays_changed: u64,
     /// Delays are not known any more.
     pub(super) delays_removed: u64,
+    /// The delay of a link steps.
+    pub(super) link_stepped: u64,
 }
 
 // === impl Faults ===
@@ -163,13 +190,24 @@ impl Faults {
             workload_changed: rate(20),
             delays_changed: rate(20),
             delays_removed: rate(20),
+            link_stepped: rate(40),
         };
-        Self { shape, watch, request, cluster }
+        let report = ReportFaults {
+            late: rate(300),
+            doubled: rate(300),
+            missing: rate(700),
+            starved: rate(200),
+            lost: rate(300),
+            few: rate(300),
+            other_source: rate(500),
+        };
+        Self { shape, watch, report, request, cluster }
     }
 
     /// From now on nothing goes wrong.
     pub(super) fn stop(&mut self) {
         self.watch = WatchFaults::default();
+        self.report = ReportFaults::default();
         self.request = RequestFaults::default();
         self.cluster = ClusterFaults::default();
     }
@@ -190,6 +228,7 @@ impl Shape {
             max_in_flight: if rng.chance(300) { rng.below(4) + 1 } else { 100 },
             max_unschedulable: if rng.chance(125) { Duration::from_mins(5) } else { never },
             delay_sweep: Duration::from_secs(if rng.chance(500) { rng.between(1, 20) } else { 300 }),
+            measured: rng.chance(400).then(|| (Duration::from_secs(rng.between(1, 15)), agents::rules(rng))),
         }
     }
 }

@@ -10,9 +10,10 @@ use super::make::FOREIGN;
 use super::network::Request;
 use super::server::Server;
 use super::view::{Assumed, View};
+use crate::delay::Turn;
 use crate::model::{Node, NodeName, Pod, PodUid, Time};
 use crate::placement::Snapshot;
-use crate::state::{Announcement, Binding, Preemption, State};
+use crate::state::{Announcement, Binding, DelayTurn, Preemption, State};
 
 /// What must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(super) enum Invariant {
     Admission,
     /// What is announced as bound is bound there.
     Announcement,
+    /// What is told of a placed pod's bound is so.
+    Told,
     /// A scheduler that has nothing to do says when it will, and that is later.
     Rest,
     /// No more bindings are on their way than allowed.
@@ -99,34 +102,55 @@ pub(super) fn acts(view: &View) -> Checked {
 }
 
 /// The scheduler wants a binding written. `known` says up to which revision it knows all writes of pods and
-/// of nodes. A new decision is counted in `view`.
-pub(super) fn decided(view: &mut View, binding: &Binding, known: (u64, u64)) -> Checked {
+/// of nodes. A new decision is counted in `view`. Whether it holds only by the last delays of a node that is not
+/// heard of.
+pub(super) fn decided(view: &mut View, binding: &Binding, known: (u64, u64)) -> Result<bool, Violation> {
     let uid = &binding.pod.uid;
     if let Some(before) = view.assumed.get(uid) {
         let again = before.node == binding.node && !before.written;
         let what = || format!("{} to {} after {before:?}", binding.pod.key, binding.node);
-        return if again { Ok(()) } else { violated(Invariant::OneBinding, what()) };
+        return if again { Ok(false) } else { Err(violation(Invariant::OneBinding, what())) };
     }
     let Some(pod) = view.pods.get(uid).filter(|pod| waits(pod)) else {
         let what = format!("{} ({uid}) to {}: {:?}", binding.pod.key, binding.node, view.pods.get(uid));
-        return violated(Invariant::PodWaits, what);
+        return Err(violation(Invariant::PodWaits, what));
     };
     let Some(node) = view.nodes.get(&binding.node) else {
-        return violated(Invariant::Admission, format!("{} to {}, not there", pod.key, binding.node));
+        let what = format!("{} to {}, not there", pod.key, binding.node);
+        return Err(violation(Invariant::Admission, what));
     };
-    let (invariant, why) = match refusal(view, pod, node) {
+    let by_last = |_| refusal(&View { by_last: true, ..view.clone() }, pod, node);
+    let by_fresh = refusal(view, pod, node);
+    let needs_last = by_fresh.is_some();
+    let (invariant, why) = match by_fresh.and_then(by_last) {
         None => {
             let (pods_known, nodes_known) = known;
             let node = binding.node.clone();
             let assumed = Assumed { node, pods_known, nodes_known, written: false, conflict: false };
             view.assumed.insert(uid.clone(), assumed);
-            return Ok(());
+            return Ok(needs_last);
         }
         Some(Refusal::Capacity(why)) => (Invariant::Capacity, why),
         Some(Refusal::Delay(why)) => (Invariant::DelayBound, why),
         Some(Refusal::Other(why)) => (Invariant::Admission, why),
     };
-    violated(invariant, format!("{} decided for {}: {why}", pod.key, binding.node))
+    Err(violation(invariant, format!("{} decided for {}: {why}", pod.key, binding.node)))
+}
+
+/// The scheduler tells that a placed pod's bound is broken, or kept again.
+pub(super) fn turned(view: &View, told: &DelayTurn) -> Checked {
+    let DelayTurn { pod, constraint, from, delay, turn, .. } = told;
+    let (micros, bound) = (delay.as_micros(), constraint.bound.as_micros());
+    let is_so = match turn {
+        Turn::Exceeded => micros > bound + bound / 10,
+        Turn::Restored => micros <= bound,
+    };
+    let node = view.pods.get(&pod.uid).and_then(|pod| pod.node.as_ref());
+    let measured = node.and_then(|node| view.delay(from, node));
+    if is_so && measured == Some(*delay) {
+        return Ok(());
+    }
+    violated(Invariant::Told, format!("{told:?}, and {measured:?} is measured to {node:?}"))
 }
 
 /// The scheduler wants pods taken away for another one.
@@ -290,8 +314,11 @@ fn knows_delays(state: &State, truth: &View, from: &NodeName) -> Checked {
     let Some(row) = row else { return Ok(()) };
     for to in truth.nodes.keys().filter(|to| *to != from) {
         let known = snapshot.nodes.slot(to.as_str()).and_then(|slot| row.to(slot));
-        let measured = truth.rows.get(from).and_then(|row| row.get(to)).copied();
-        same("a delay", &known, &measured)?;
+        let measured = truth.delay(from, to);
+        // The last ones may still be in force.
+        if known.is_none_or(|known| !truth.is_unheard(from) || !truth.heard.last(from, to).contains(&known)) {
+            same("a delay", &known, &measured)?;
+        }
     }
     Ok(())
 }
@@ -316,5 +343,9 @@ fn waits(pod: &Pod) -> bool {
 }
 
 fn violated(invariant: Invariant, what: String) -> Checked {
-    Err(Violation { invariant, what })
+    Err(violation(invariant, what))
+}
+
+fn violation(invariant: Invariant, what: String) -> Violation {
+    Violation { invariant, what }
 }

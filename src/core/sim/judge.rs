@@ -139,16 +139,11 @@ fn delays_broken(view: &View, pod: &Pod, node: &Node) -> Option<String> {
         if from.is_empty() {
             return None;
         }
-        let within = |from: &NodeName| is_within(view, from, node, it.micros);
+        let within = |from: &NodeName| view.is_within(from, &node.name, it.micros);
         let all = pod.annotations.get("kubectl-edge.dev/delay-to") == Some("all");
         let holds = if all { from.iter().all(within) } else { from.iter().any(within) };
         (!holds).then(|| format!("{} is over {} µs from {} on {from:?}", node.name, it.micros, it.anchor))
     })
-}
-
-fn is_within(view: &View, from: &NodeName, node: &Node, micros: u32) -> bool {
-    let known = || view.rows.get(from)?.get(&node.name);
-    *from == node.name || known().is_some_and(|delay| delay.as_micros() <= micros)
 }
 
 /// All constraints, unless one can't be read.
@@ -204,11 +199,7 @@ fn anchor_nodes(view: &View, pod: &Pod, constraint: &Constraint<'_>) -> Option<B
 
 /// Those of the nodes that somebody hears of, or all of them.
 fn heard_of(view: &View, nodes: BTreeSet<NodeName>) -> BTreeSet<NodeName> {
-    let is_silent = |name: &NodeName| {
-        let taints = view.nodes.get(name).map_or(&[][..], |node| &node.taints);
-        taints.iter().any(|taint| taint.key.ends_with("/unreachable"))
-    };
-    let heard: BTreeSet<NodeName> = nodes.iter().filter(|name| !is_silent(name)).cloned().collect();
+    let heard: BTreeSet<NodeName> = nodes.iter().filter(|name| !view.is_unheard(name)).cloned().collect();
     if heard.is_empty() { nodes } else { heard }
 }
 

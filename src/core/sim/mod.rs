@@ -10,6 +10,7 @@
 //!    │   told  ▼  │ shell           what the scheduler hears; what it decides, and its death
 //!    │        State ──► invariants  at each decision, each write, each step, and in the end
 //!    │                    ▲
+//!    │                    │     agents: what is measured, and what they say of it
 //!   run ─► trace   view ──┴ judge   what it was told, kept and judged by code that shares none of its own
 //! ```
 //!
@@ -26,10 +27,12 @@
 //! - To add an action: [`shell`] carries it out, and the outcome that the scheduler is told goes to
 //!   [`view::View::told`] too.
 
+mod agents;
 mod chaos;
 mod cluster;
 mod delays;
 mod faults;
+mod heard;
 mod invariants;
 mod judge;
 mod make;

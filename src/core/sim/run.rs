@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::chaos::{Happening, World};
+use super::chaos::{Happening, UNREACHABLE, World};
 use super::faults::Faults;
 use super::invariants::{self, Checks, Violation};
 use super::network::Request;
@@ -11,7 +11,7 @@ use super::rng::{Permille, Rng};
 use super::stream::{Delivery, Kind, Streams};
 use super::trace::{Sight, Trace};
 use super::view::View;
-use crate::model::{NodeName, Time};
+use crate::model::{Node, NodeName, Time};
 use crate::state::{Defect, Event, NominatedNode, PodRef, Preemption, State};
 
 /// After the last fault this long may pass until everything is settled: a request that was given up on
@@ -49,6 +49,8 @@ pub(super) enum Step {
     Happen { left: u64 },
     /// Controllers and kubelets work.
     Work,
+    /// Agents report.
+    Report,
     /// A message of a watch arrives.
     Deliver(u32, Delivery),
     /// A watch is connected again.
@@ -92,6 +94,8 @@ pub(super) struct Run {
     pub(super) delays_at: Time,
     /// The same for what the source of delays is told.
     pub(super) uses_at: Time,
+    /// The same for reports, by node.
+    pub(super) reports_at: BTreeMap<NodeName, Time>,
     /// The same for the pods' status.
     pub(super) status_at: Time,
     pub(super) state: Option<State>,
@@ -120,6 +124,7 @@ impl Run {
             streams: Streams::default(),
             delays_at: Time::ZERO,
             uses_at: Time::ZERO,
+            reports_at: BTreeMap::new(),
             status_at: Time::ZERO,
             state: None,
             incarnation: 0,
@@ -136,9 +141,12 @@ impl Run {
         self.trace.note(self.now, format_args!("{:?}", self.faults));
         self.plan(self.now, Step::Start);
         self.plan(self.now, Step::Work);
+        self.plan(self.now, Step::Report);
         self.plan(self.now, Step::Happen { left: self.faults.shape.happenings });
         while self.step()? {}
-        let truth = View::truth(&self.world.server, &self.world.delays);
+        // Of what is measured nobody knows more than was told.
+        let (heard, now) = (self.view.heard.clone(), self.now);
+        let truth = View { heard, now, ..View::truth(&self.world.server, &self.world.delays) };
         let Some(state) = &self.state else { return Ok(()) };
         let waiting = state.queue().iter().count();
         self.trace.saw(if waiting > 0 { Sight::PodsLeftOver } else { Sight::AllPodsPlaced });
@@ -154,6 +162,7 @@ impl Run {
             return Ok(false);
         }
         self.now = self.now.max(at);
+        self.view.now = self.now;
         if planned == Some(at)
             && let Some((_, step)) = self.agenda.pop_first()
         {
@@ -185,6 +194,7 @@ impl Run {
         match step {
             Step::Happen { left } => self.happen(left),
             Step::Work => self.work(),
+            Step::Report => self.report(),
             Step::Bind(request) => self.bind(&request)?,
             Step::Read(incarnation, pod) => self.read(incarnation, pod),
             Step::WriteStatus(pod, nominated) => self.world.server.write_status(&pod, &nominated),
@@ -229,6 +239,24 @@ impl Run {
             None => self.plan_in(200, 1_000.max(self.faults.shape.pause), Step::Work),
             Some(end) if self.now + REST < end => self.plan_in(200, 1_000, Step::Work),
             Some(_) => (),
+        }
+    }
+
+    /// Agents say what they measured, but for those of nodes that are not there or silent.
+    fn report(&mut self) {
+        let Some((every, _)) = self.faults.shape.measured.clone() else { return };
+        let nodes = self.world.server.nodes.values();
+        let is_up = |node: &&Node| node.taints.iter().all(|taint| &*taint.key != UNREACHABLE);
+        let reporters: Vec<NodeName> = nodes.filter(is_up).map(|node| node.name.clone()).collect();
+        for from in reporters {
+            let others = self.world.server.nodes.keys();
+            let faults = (every, &self.faults.report);
+            let report = self.world.agents.report(&from, others, faults, &mut self.rng);
+            self.send_report(&report);
+        }
+        if self.end.is_none_or(|end| self.now + REST < end) {
+            let every = u64::try_from(every.as_millis()).unwrap();
+            self.plan_in(every / 2, every, Step::Report);
         }
     }
 }

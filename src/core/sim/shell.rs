@@ -8,6 +8,7 @@ use super::server::BindStatus;
 use super::stream::{Kind, Streams};
 use super::trace::Sight;
 use super::view::View;
+use crate::delay::{DelayRules, Turn};
 use crate::model::NodeName;
 use crate::placement::Profile;
 use crate::placement::plugins::cloud_offload::{CloudOffload, CloudOffloadMode};
@@ -21,10 +22,13 @@ impl Run {
         let custom = CloudOffload::with_mode(CloudOffloadMode::Required);
         let profiles =
             vec![Profile::with_all_plugins(EDGE), Profile::with_all_plugins(CUSTOM).with(Box::new(custom))];
+        let delays = self.faults.shape.measured.as_ref().map_or_else(DelayRules::default, |it| it.1.clone());
+        self.view.heard.rules = delays.clone();
         let config = Config {
             max_in_flight: self.faults.shape.max_in_flight,
             max_unschedulable: self.faults.shape.max_unschedulable,
             delay_sweep: self.faults.shape.delay_sweep,
+            delays,
             ..Config::new(profiles).of_pods_and_nodes()
         };
         let defect = match self.planted {
@@ -45,7 +49,7 @@ impl Run {
         }
         self.trace.note(self.now, format_args!("the scheduler dies"));
         self.incarnation += 1;
-        self.view = View::default();
+        self.view = View { now: self.now, ..View::default() };
         self.streams = Streams::default();
         (self.delays_at, self.uses_at) = (self.now, self.now);
         self.world.delays.disconnect();
@@ -68,6 +72,9 @@ impl Run {
             Action::Bind(binding) => self.send_binding(&binding)?,
             Action::Read(pod) => self.send_reading(pod),
             Action::Report(report) => {
+                if report.message.contains("no fresh delay") {
+                    self.trace.saw(Sight::StaleDelay);
+                }
                 if report.condition_changed || report.nominated_node != NominatedNode::Unchanged {
                     self.write_status(report.pod, report.nominated_node);
                 }
@@ -78,7 +85,11 @@ impl Run {
             Action::Preempt(preemption) => self.send_preemption(preemption)?,
             // No pod has claims here.
             Action::AnnouncePreempted(_) | Action::WriteVolumes(_) => (),
-            Action::AnnounceDelay(turn) => self.trace.note(self.now, format_args!("told of: {turn:?}")),
+            Action::AnnounceDelay(told) => {
+                let is_broken = told.turn == Turn::Exceeded;
+                self.trace.saw(if is_broken { Sight::BoundBroken } else { Sight::BoundKeptAgain });
+                invariants::turned(&self.view, &told)?;
+            }
             Action::Announce(announcement) => self.checks.announced(&announcement)?,
             Action::UseDelays(names) => {
                 if !self.view.uses(&names) {
@@ -99,7 +110,9 @@ impl Run {
         }
         let last = self.world.server.revision;
         let known = (self.streams.of(Kind::Pods).known(last), self.streams.of(Kind::Nodes).known(last));
-        invariants::decided(&mut self.view, binding, known)?;
+        if invariants::decided(&mut self.view, binding, known)? {
+            self.trace.saw(Sight::LastDelays);
+        }
         if self.rng.chance(self.faults.request.crash_before) {
             self.trace.saw(Sight::CrashBeforeBinding);
             self.crash();

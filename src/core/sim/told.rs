@@ -4,7 +4,7 @@ use super::run::{Run, Step};
 use super::server::{Fact, Write};
 use super::stream::{Delivery, Kind};
 use super::trace::Sight;
-use crate::delay::DelayRow;
+use crate::delay::{DelayRow, Report};
 use crate::model::Time;
 use crate::state::{Change, Event, State};
 
@@ -83,6 +83,22 @@ impl Run {
         let takes = if self.rng.chance(self.faults.watch.late) { 3_000 } else { 20 };
         self.delays_at = self.delays_at.max(self.now + self.rng.millis(1, takes));
         self.plan(self.delays_at, Step::Tell(self.incarnation, Event::Delays(rows)));
+    }
+
+    /// A report is on its way. Those of one node come in the order in which they were sent.
+    pub(super) fn send_report(&mut self, report: &Report) {
+        let faults = &self.faults.report;
+        if self.rng.chance(faults.missing) {
+            return;
+        }
+        for _ in 0..=usize::from(self.rng.chance(faults.doubled)) {
+            let takes = if self.rng.chance(faults.late) { 5_000 } else { 50 };
+            let last = self.reports_at.get(&report.from).copied().unwrap_or(Time::ZERO);
+            let at = last.max(self.now + self.rng.millis(1, takes));
+            self.reports_at.insert(report.from.clone(), at);
+            let event = Event::Measured(vec![report.clone()]);
+            self.plan(at, Step::Tell(self.incarnation, event));
+        }
     }
 
     /// The scheduler is told something, and so is its view.

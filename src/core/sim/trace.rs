@@ -35,6 +35,14 @@ pub(super) enum Sight {
     CrashAfterBinding,
     /// The scheduler gave up rows of delays.
     DelaysGivenUp,
+    /// A pod waits because a delay is not fresh.
+    StaleDelay,
+    /// A pod was placed by the last delays of a node that is not heard of.
+    LastDelays,
+    /// The bound of a placed pod was found broken.
+    BoundBroken,
+    /// It was found kept again.
+    BoundKeptAgain,
     /// Pods were taken away for another one.
     Preemption,
     /// The scheduler never heard what came of that.
@@ -65,7 +73,7 @@ struct Hasher<'a>(&'a mut u64);
 
 impl Sight {
     /// All of them.
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::MissedWrite,
         Self::Straggler,
         Self::ResumedWatch,
@@ -79,6 +87,10 @@ impl Sight {
         Self::CrashBeforeBinding,
         Self::CrashAfterBinding,
         Self::DelaysGivenUp,
+        Self::StaleDelay,
+        Self::LastDelays,
+        Self::BoundBroken,
+        Self::BoundKeptAgain,
         Self::Preemption,
         Self::PreemptionOfUnknownOutcome,
         Self::PodsLeftOver,

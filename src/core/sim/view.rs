@@ -4,11 +4,14 @@
 //! quick, and shares no code with the scheduler's cache, queue or tables.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use super::chaos::UNREACHABLE;
 use super::delays::Delays;
+use super::heard::Heard;
 use super::server::{Fact, Server};
 use crate::delay::DelayRow;
-use crate::model::{Delay, Node, NodeName, Pod, PodUid, Version};
+use crate::model::{Delay, Node, NodeName, Pod, PodUid, Time, Version};
 use crate::state::{BindOutcome, Change, Event, PodRef, ReadOutcome};
 
 /// What is known of the cluster.
@@ -20,6 +23,12 @@ pub(super) struct View {
     pub(super) nodes: BTreeMap<NodeName, Node>,
     /// Rows of delays in use.
     pub(super) rows: BTreeMap<NodeName, BTreeMap<NodeName, Delay>>,
+    /// What agents reported.
+    pub(super) heard: Heard,
+    /// The time.
+    pub(super) now: Time,
+    /// Whether the last delays count of nodes that are not heard of.
+    pub(super) by_last: bool,
     /// Bindings that were decided and are neither confirmed nor known to have failed.
     pub(super) assumed: BTreeMap<PodUid, Assumed>,
     /// Whether all pods were listed.
@@ -70,10 +79,13 @@ impl View {
             | Event::DisruptionBudgets(_)
             | Event::Selectors(..)
             | Event::Storage(_)
-            | Event::Measured(_)
             | Event::Volumes(..)
             | Event::Preempted(..)
             | Event::Leads(_) => (),
+            Event::Measured(reports) => {
+                let now = self.now;
+                reports.iter().for_each(|report| self.heard.told(report, now));
+            }
             Event::Delays(rows) => rows.iter().for_each(|row| self.told_of_delays(row)),
             Event::Bind(pod, outcome) => self.told_of_binding(pod, outcome),
             Event::Read(pod, outcome) => self.told_of_reading(pod, outcome),
@@ -91,6 +103,31 @@ impl View {
     /// Whether the scheduler is told when delays from this node change.
     pub(super) fn is_told_of_delays(&self, from: &NodeName) -> bool {
         self.in_use.contains(from)
+    }
+
+    /// Whether nothing is heard of a node that is there.
+    pub(super) fn is_unheard(&self, name: &NodeName) -> bool {
+        let Some(node) = self.nodes.get(name) else { return false };
+        node.taints.iter().any(|taint| &*taint.key == UNREACHABLE) || self.heard.is_silent(name, self.now)
+    }
+
+    /// Whether a node is known to be within so many microseconds of another.
+    pub(super) fn is_within(&self, from: &NodeName, to: &NodeName, micros: u32) -> bool {
+        let is_last = || {
+            let grace = self.heard.rules.anchor_grace;
+            let counts = self.by_last && self.is_unheard(from) && grace != Some(Duration::ZERO);
+            counts && self.heard.last(from, to).iter().any(|delay| delay.as_micros() <= micros)
+        };
+        match self.delay(from, to) {
+            Some(delay) => delay.as_micros() <= micros,
+            None => is_last(),
+        }
+    }
+
+    /// The fresh delay between two nodes.
+    pub(super) fn delay(&self, from: &NodeName, to: &NodeName) -> Option<Delay> {
+        let file = self.rows.get(from).and_then(|row| row.get(to)).copied();
+        if from == to { Some(Delay::ZERO) } else { self.heard.fresh(from, to, file, self.now) }
     }
 
     /// The pods that take up room, assumed ones included, and where.

@@ -11,9 +11,7 @@ use crate::placement::{ClusterEvent, NodeSlot, PluginSet, Snapshot};
 
 impl State {
     pub(super) fn apply_delays(&mut self, rows: &[DelayRow], now: Time) {
-        if self.is_synced() {
-            self.find_anchors(now);
-        }
+        self.catch_up(now);
         for row in rows {
             // A row that was given up may still be on its way. Its changes are not told any more, so it must
             // not be taken for the present one.
@@ -29,9 +27,7 @@ impl State {
     }
 
     pub(super) fn apply_measured(&mut self, reports: &[Report], now: Time) {
-        if self.is_synced() {
-            self.find_anchors(now);
-        }
+        self.catch_up(now);
         for report in reports {
             let Heard { from, source, peers, falls, heard_again } =
                 self.snapshot.delays.hear(report, &mut self.snapshot.nodes, now);
@@ -42,6 +38,14 @@ impl State {
                 self.heard_otherwise(now);
             }
             self.judge_between(from, &peers, source, now);
+        }
+    }
+
+    /// Brings what placed pods are judged by up to date, before something more is told of it.
+    fn catch_up(&mut self, now: Time) {
+        self.review_delays(now);
+        if self.is_synced() {
+            self.find_anchors(now);
         }
     }
 

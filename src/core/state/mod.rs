@@ -132,8 +132,8 @@ impl State {
         if !self.is_synced() {
             return None;
         }
-        self.find_anchors(now);
         self.run_timers(now);
+        self.find_anchors(now);
         while self.actions.is_empty() && self.may_bind() {
             if self.bind_next_in_turn() {
                 continue;

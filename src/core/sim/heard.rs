@@ -1,0 +1,108 @@
+//! What follows from the reports that the scheduler was told of, reckoned anew each time from the reports themselves.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::delay::{DelayRules, DelaySource, Report};
+use crate::model::{Delay, NodeName, Time};
+
+/// The reports.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard {
+    /// What they are worth.
+    pub(super) rules: DelayRules,
+    words: BTreeMap<(DelaySource, NodeName), Words>,
+    /// The last delay of a pair that was fresh before a report took it away.
+    last: BTreeMap<(NodeName, NodeName), Delay>,
+}
+
+/// What one node said by one source.
+#[derive(Clone, Debug)]
+struct Words {
+    /// The last word's time, and for how long it is one.
+    at: Time,
+    lasts: Duration,
+    /// The last that is believed.
+    believed: Option<(Time, Report)>,
+}
+
+// === impl Heard ===
+
+impl Heard {
+    /// A report is told at `now`.
+    pub(super) fn told(&mut self, report: &Report, now: Time) {
+        if !self.rules.sources.contains(&report.source) {
+            return;
+        }
+        for peer in self.nodes().into_iter().filter(|peer| *peer != report.from) {
+            if let Some(delay) = self.measured(&report.from, &peer, now) {
+                self.last.insert(pair(&report.from, &peer), delay);
+            }
+        }
+        let lasts = report.every.unwrap() * 3;
+        let key = (report.source, report.from.clone());
+        let words = self.words.entry(key).or_insert(Words { at: now, lasts, believed: None });
+        (words.at, words.lasts) = (now, lasts);
+        if !report.starved {
+            words.believed = Some((now, report.clone()));
+        }
+    }
+
+    /// Whether a node has reported, and does no more.
+    pub(super) fn is_silent(&self, node: &NodeName, now: Time) -> bool {
+        let words = self.words.iter().filter(|((_, from), _)| from == node);
+        words.map(|(_, words)| words.at + words.lasts).max().is_some_and(|until| until <= now)
+    }
+
+    /// The delay of a pair of which a file says this, if it is fresh.
+    pub(super) fn fresh(&self, a: &NodeName, b: &NodeName, file: Option<Delay>, now: Time) -> Option<Delay> {
+        self.rules.sources.iter().find_map(|source| match source {
+            DelaySource::File => file,
+            DelaySource::Probe | DelaySource::Goldpinger => self.by(*source, a, b, now),
+        })
+    }
+
+    /// The last delays of a pair that were fresh: before time took them away, and before a report did.
+    pub(super) fn last(&self, a: &NodeName, b: &NodeName) -> Vec<Delay> {
+        let untils = self.rules.sources.iter().flat_map(|source| {
+            [self.one_way(*source, a, b), self.one_way(*source, b, a)]
+                .into_iter()
+                .flatten()
+                .map(|(_, until)| until)
+        });
+        let before = untils.max().and_then(|until| self.measured(a, b, until - Duration::from_nanos(1)));
+        before.into_iter().chain(self.last.get(&pair(a, b)).copied()).collect()
+    }
+
+    fn measured(&self, a: &NodeName, b: &NodeName, now: Time) -> Option<Delay> {
+        self.fresh(a, b, None, now)
+    }
+
+    fn by(&self, source: DelaySource, a: &NodeName, b: &NodeName, now: Time) -> Option<Delay> {
+        let directions = [self.one_way(source, a, b), self.one_way(source, b, a)];
+        directions.into_iter().flatten().filter(|(_, until)| now < *until).map(|(delay, _)| delay).max()
+    }
+
+    /// What one node says of another, and until when it counts.
+    fn one_way(&self, source: DelaySource, from: &NodeName, to: &NodeName) -> Option<(Delay, Time)> {
+        let (at, report) = self.words.get(&(source, from.clone()))?.believed.as_ref()?;
+        let row = report.rows.iter().find(|row| row.peer == *to)?;
+        let enough = source != DelaySource::Probe || row.statistics.samples > 4;
+        let age = Duration::from_millis(u64::try_from(row.statistics.age?.as_millis()).unwrap());
+        let until = *at + report.every.unwrap() * 3 - age;
+        row.statistics.p95.filter(|_| enough).map(|delay| (delay, until))
+    }
+
+    fn nodes(&self) -> Vec<NodeName> {
+        let believed = self.words.values().filter_map(|words| words.believed.as_ref());
+        let peers = believed.flat_map(|(_, report)| report.rows.iter().map(|row| row.peer.clone()));
+        let mut nodes: Vec<NodeName> = peers.chain(self.words.keys().map(|(_, from)| from.clone())).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+}
+
+fn pair(a: &NodeName, b: &NodeName) -> (NodeName, NodeName) {
+    if a < b { (a.clone(), b.clone()) } else { (b.clone(), a.clone()) }
+}
