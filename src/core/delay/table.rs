@@ -151,7 +151,8 @@ impl DelayTable {
         if let Some(Row::Loaded(row)) = rows.get_mut(&from) {
             let mut changes: Vec<Change> =
                 peers.iter().map(|to| row.look_again(*to, measured, now)).collect();
-            if row.hears(measured, nodes, now) {
+            heard_again = row.hears(measured, nodes, now);
+            if heard_again {
                 changes.extend(row.review(measured, nodes, now));
             }
             row.plan_review(reviews);

@@ -87,7 +87,7 @@ impl Run {
 
     /// A report is on its way. Those of one node come in the order in which they were sent.
     pub(super) fn send_report(&mut self, report: &Report) {
-        let faults = &self.faults.report;
+        let faults = self.faults.report.clone();
         if self.rng.chance(faults.missing) {
             return;
         }
