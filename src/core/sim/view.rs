@@ -35,9 +35,11 @@ pub(super) struct View {
     pub(super) pods_listed: bool,
     /// Whether all nodes were listed.
     pub(super) nodes_listed: bool,
-    gone_pods: BTreeSet<PodUid>,
-    gone_nodes: BTreeMap<NodeName, Version>,
-    in_use: BTreeSet<NodeName>,
+    /// Pods and nodes that are known to be gone.
+    pub(super) gone_pods: BTreeSet<PodUid>,
+    pub(super) gone_nodes: BTreeMap<NodeName, Version>,
+    /// The nodes whose rows the scheduler uses.
+    pub(super) in_use: BTreeSet<NodeName>,
 }
 
 /// A binding that was decided.
