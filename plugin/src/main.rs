@@ -3,7 +3,9 @@
 //! ```text
 //! args       what was said on the command line; `args::Connection`: the flags of `kubectl options`
 //! commands   one file and one line each; a command takes a Session and returns data, an Output
+//! completing what is typed: asked by kubectl and by shells
 //! session    what a command runs in: its name, its options, Talk; connects to the cluster when asked to
+//! world      the cluster as the core sees it, and what the scheduler would say of a pod
 //! cluster    the connection as kubectl makes it; lists in pages; what a kube::Error means to the user
 //! talk       standard error: notes, warnings, what goes on, questions (never without a terminal)
 //! view       standard output, the one place that prints results: table, wide, JSON, YAML, names
@@ -22,6 +24,7 @@
 mod args;
 mod cluster;
 mod commands;
+mod completing;
 mod failure;
 mod files;
 mod installation;
@@ -29,6 +32,7 @@ mod look;
 mod session;
 mod talk;
 mod view;
+mod world;
 
 use std::panic;
 use std::process::ExitCode;
@@ -46,6 +50,9 @@ fn main() -> ExitCode {
 
 fn run() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
+    if let Some(served) = completing::serve(&args) {
+        return served;
+    }
     let invocation = match args::parse(&args) {
         Ok(invocation) => invocation,
         Err(told) => return view::usage(&told),

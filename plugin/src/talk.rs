@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Talk {
     look: Look,
     is_interactive: bool,
+    is_silent: bool,
     state: Arc<Mutex<State>>,
 }
 
@@ -40,7 +41,18 @@ impl Talk {
         let look = Look::new(options, is_terminal);
         // The crates that draw bars and ask questions would decide by themselves.
         console::set_colors_enabled_stderr(look.has_colors());
-        Self { look, is_interactive: is_terminal && io::stdin().is_terminal(), state: Arc::default() }
+        Self {
+            look,
+            is_interactive: is_terminal && io::stdin().is_terminal(),
+            is_silent: false,
+            state: Arc::default(),
+        }
+    }
+
+    /// Talk that nobody hears.
+    pub(crate) fn silent(options: Options) -> Self {
+        let look = Look::new(options, false);
+        Self { look, is_interactive: false, is_silent: true, state: Arc::default() }
     }
 
     /// Whether somebody is there to answer.
@@ -150,6 +162,9 @@ impl Talk {
     }
 
     fn write(&self, text: &str) {
+        if self.is_silent {
+            return;
+        }
         // There is no place left to tell that this failed.
         let write = || _ = io::stderr().lock().write_all(text.as_bytes());
         let bar = self.state().bar.clone();

@@ -33,6 +33,7 @@ pub(crate) trait AnyReport {
 /// What a command has to say.
 pub(crate) struct Output {
     report: Option<Box<dyn AnyReport>>,
+    notes: Vec<String>,
     warnings: Vec<String>,
     failures: Vec<Failure>,
     ending: Ending,
@@ -52,6 +53,7 @@ impl Output {
     pub(crate) fn ok(report: impl Report + 'static) -> Self {
         Self {
             report: Some(Box::new(report)),
+            notes: Vec::new(),
             warnings: Vec::new(),
             failures: Vec::new(),
             ending: Ending::Ok,
@@ -60,7 +62,18 @@ impl Output {
 
     /// All is well, and there is nothing to show.
     pub(crate) fn nothing() -> Self {
-        Self { report: None, warnings: Vec::new(), failures: Vec::new(), ending: Ending::Ok }
+        Self {
+            report: None,
+            notes: Vec::new(),
+            warnings: Vec::new(),
+            failures: Vec::new(),
+            ending: Ending::Ok,
+        }
+    }
+
+    /// The same with something to tell.
+    pub(crate) fn with_notes(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
     }
 
     /// The same with warnings.
@@ -126,6 +139,12 @@ impl View {
         }
     }
 
+    /// The result as text, of a command that shows it again and again.
+    pub(crate) fn render(&self, output: &Output) -> Result<String, Failure> {
+        let report = output.report.as_ref().map(|report| report.render(self.format, self.stdout));
+        report.unwrap_or_else(|| Ok(String::new()))
+    }
+
     /// Prints what a command has to say so far, of a command that goes on.
     pub(crate) fn print(&self, output: &Output) -> Result<(), Failure> {
         self.talk.done();
@@ -134,6 +153,9 @@ impl View {
         }
         if let Some(report) = &output.report {
             to_stdout(&report.render(self.format, self.stdout)?)?;
+        }
+        for note in &output.notes {
+            self.talk.note(note);
         }
         for failure in &output.failures {
             self.failure(failure);

@@ -98,6 +98,19 @@ fn help() {
     check("help-options", &["options"]);
     check("help-label-cloud", &["label-cloud", "--help"]);
     check("help-label-dpdk", &["label-dpdk", "--help"]);
+    check("help-delay", &["delay", "--help"]);
+    check("help-delay-set", &["delay", "set", "--help"]);
+    check("help-delay-unset", &["delay", "unset", "--help"]);
+    check("help-delay-get", &["delay", "get", "--help"]);
+    check("help-delay-lint", &["delay", "lint", "--help"]);
+    check("help-latency", &["latency", "--help"]);
+    check("help-latency-matrix", &["latency", "matrix", "--help"]);
+    check("help-latency-top", &["latency", "top", "--help"]);
+    check("help-latency-probe", &["latency", "probe", "--help"]);
+    check("help-latency-export", &["latency", "export", "--help"]);
+    check("help-explain", &["explain", "--help"]);
+    check("help-drill", &["drill", "--help"]);
+    check("help-completion", &["completion", "--help"]);
 }
 
 #[test]
@@ -152,6 +165,10 @@ fn wrong_usage() {
     check("usage-nothing", &[]);
     check("usage-unknown", &["simulat"]);
     check("usage-missing", &["simulate", "-d", "delays.txt"]);
+    check("usage-delay-kind", &["delay", "set", "node/a", "edge-1=5"]);
+    check("usage-delay-value", &["delay", "set", "deploy/a", "edge-1=5s"]);
+    check("usage-delay-nothing", &["delay", "set", "deploy/a"]);
+    check("usage-delay-unset", &["delay", "unset", "deploy/a"]);
     check_simulate("usage-profile", &["--profile", "nobody"]);
 }
 
@@ -326,4 +343,41 @@ fn it_goes_by_the_name_it_is_called_by() {
     assert!(version_as("edge").starts_with("edge "));
     let help = plugin(&["help", "simulate"]).arg0("kubectl-edge_scheduler").output().unwrap();
     assert!(text(&help.stdout).contains("  kubectl edge-scheduler simulate -d delays.txt"), "{help:?}");
+}
+
+/// What kubectl would offer, asked as kubectl asks: the program goes by the name of its helper.
+#[cfg(unix)]
+fn offered(words: &[&str]) -> String {
+    use std::os::unix::process::CommandExt;
+    let output = plugin(words).arg0("/opt/bin/kubectl_complete-edge").output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    text(&output.stdout)
+}
+
+#[test]
+#[cfg(unix)]
+fn kubectl_is_told_what_can_be_typed() {
+    assert!(offered(&["lab"]).starts_with("label-cloud\tMark nodes as cloud nodes"), "{}", offered(&["lab"]));
+    assert_eq!(offered(&["latency", "matrix", "--by", "s"]), "site\n:4\n");
+    // Without a cluster there are no names, and not a word of it.
+    assert_eq!(offered(&["label-cloud", "e"]), ":4\n");
+    assert!(offered(&["delay", "set", "de"]).starts_with("deploy/\n"));
+}
+
+#[test]
+#[cfg(unix)]
+fn completion_is_put_beside_the_plugin() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, helper) = (folder.path().join("kubectl-edge"), folder.path().join("kubectl_complete-edge"));
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kubectl-edge"), &program).unwrap();
+    let run = |words: &[&str]| Command::new(&program).args(words).output().unwrap();
+    assert!(run(&["completion", "install"]).status.success());
+    assert_eq!(fs::read_link(&helper).unwrap(), Path::new("kubectl-edge"));
+    assert!(run(&["completion", "install"]).status.success());
+    assert!(run(&["completion", "uninstall"]).status.success());
+    assert!(!helper.exists());
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let script = text(&run(&["completion", shell]).stdout);
+        assert!(script.contains("KUBECTL_EDGE_COMPLETE"), "{shell}: {script}");
+    }
 }

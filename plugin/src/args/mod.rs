@@ -4,7 +4,7 @@ mod connection;
 pub(crate) mod values;
 
 pub(crate) use connection::Connection;
-pub(crate) use values::duration;
+pub(crate) use values::{duration, timeout};
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -98,6 +98,11 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Invocation, clap::Error> {
     let connection = Connection::of(&matches);
     let cli = Cli::from_arg_matches_mut(&mut matches)?;
     Ok(Invocation { name, options: cli.options, connection, command: cli.command })
+}
+
+/// The flags of the connection among what was said.
+pub(crate) fn connection_of(matches: &clap::ArgMatches) -> Connection {
+    Connection::of(matches)
 }
 
 /// The command line as it is when the plugin goes by this name.

@@ -124,8 +124,12 @@ impl Effective {
     /// Settles what kubectl does in ways of its own.
     fn settle_user(&mut self, is_secure: bool) -> Result<(), Failure> {
         let user = &mut self.user;
-        if user.impersonate.is_none() {
-            (user.impersonate_uid, user.impersonate_groups, user.impersonate_user_extra) = (None, None, None);
+        let is_more = user.impersonate_uid.is_some()
+            || user.impersonate_groups.is_some()
+            || user.impersonate_user_extra.is_some();
+        if is_more && user.impersonate.is_none() {
+            let failure = Failure::new("uid, groups or extra are given without a user to impersonate");
+            return Err(failure.with_hint("--as names the user"));
         }
         if !is_secure {
             // Secrets are never sent in the open; who is impersonated is none.

@@ -47,6 +47,11 @@ pub(crate) struct Cluster {
 /// How many objects are asked for at once, as kubectl does.
 const PAGE: u32 = 500;
 
+/// The namespace that these flags and the kubeconfig files come to.
+pub(crate) fn namespace(flags: &Connection) -> Result<String, Failure> {
+    Ok(effective::Effective::load(flags)?.namespace)
+}
+
 // === impl Cluster ===
 
 impl Cluster {

@@ -1,10 +1,15 @@
 //! The commands: one file each, one line each in [`Command`].
 
 mod check;
+mod completion;
+mod delay;
+mod drill;
+mod explain;
 mod install;
 mod label;
 mod label_cloud;
 mod label_dpdk;
+mod latency;
 mod man;
 mod options;
 mod simulate;
@@ -23,9 +28,14 @@ use crate::view::Output;
 #[command(subcommand_required = true, disable_help_subcommand = false)]
 pub(crate) enum Command {
     Check(check::Check),
+    Completion(completion::Completion),
+    Delay(delay::Delay),
+    Drill(drill::Drill),
+    Explain(explain::Explain),
     Install(install::Install),
     LabelCloud(label_cloud::LabelCloud),
     LabelDpdk(label_dpdk::LabelDpdk),
+    Latency(latency::Latency),
     #[command(hide = true)]
     Man(man::Man),
     Options(options::Options),
@@ -40,10 +50,15 @@ impl Command {
     pub(crate) fn run(&self, session: &Session) -> Result<Output, Failure> {
         match self {
             Self::Check(command) => session.online(command.run(session)),
+            Self::Completion(command) => command.run(session),
+            Self::Delay(command) => command.run(session),
+            Self::Drill(command) => session.online(command.run(session)),
+            Self::Explain(command) => session.online(command.run(session)),
             Self::Install(command) if command.is_offline() => command.offline(session),
             Self::Install(command) => session.online(command.run(session)),
             Self::LabelCloud(command) => session.online(command.run(session)),
             Self::LabelDpdk(command) => session.online(command.run(session)),
+            Self::Latency(command) => session.online(command.run(session)),
             Self::Man(command) => command.run(),
             Self::Options(command) => command.run(),
             Self::Simulate(command) => command.run(),

@@ -79,6 +79,12 @@ fn platform() -> String {
     format!("{os}/{arch}")
 }
 
+/// The installed scheduler's version, as far as it can be told.
+pub(super) async fn scheduler_version(cluster: &Cluster) -> Option<String> {
+    let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), NAMESPACE);
+    version_of(&api.get(SCHEDULER).await.ok()?)
+}
+
 /// What the Deployment says of the scheduler's version: its label, else the tag of its image.
 fn version_of(deployment: &Deployment) -> Option<String> {
     let labels = deployment.metadata.labels.as_ref();

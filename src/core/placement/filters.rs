@@ -149,7 +149,7 @@ impl<'a> Filters<'a> {
     }
 
     /// Calls `look` on every node that PreFilter left in; how many there are.
-    fn for_each_node(&self, look: impl FnMut(NodeView<'_>)) -> usize {
+    pub(super) fn for_each_node(&self, look: impl FnMut(NodeView<'_>)) -> usize {
         let snapshot = self.cycle.snapshot;
         match &self.narrowed {
             None => {
@@ -187,7 +187,7 @@ impl<'a> Filters<'a> {
     }
 
     /// The same, and by which plugin and why.
-    fn judge(&self, node: NodeView<'_>) -> Result<(), (usize, Rejection)> {
+    pub(super) fn judge(&self, node: NodeView<'_>) -> Result<(), (usize, Rejection)> {
         if self.leaves_room_on(node) {
             return Trial::of(self, node).judge();
         }
@@ -197,6 +197,12 @@ impl<'a> Filters<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Which plugin left nodes out before they were asked, and what is said of them; none if none did.
+    pub(super) fn left_out(&self) -> Option<(&'static str, Rejection)> {
+        let narrowed = self.narrowed.as_ref()?;
+        Some((narrowed.plugins.first().copied()?, narrowed.left_out()))
     }
 
     fn leaves_room_on(&self, node: NodeView<'_>) -> bool {

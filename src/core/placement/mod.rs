@@ -5,6 +5,7 @@ mod allocation;
 mod budgets;
 mod cycle;
 mod diagnosis;
+mod explain;
 mod filters;
 mod framework;
 mod images;
@@ -33,6 +34,7 @@ pub use budgets::Budgets;
 use cycle::spread;
 pub use cycle::{Decision, Placement, PluginScores, Scores, candidates, place, place_observed, scores};
 pub use diagnosis::{Diagnosis, FitError};
+pub use explain::{Explanation, NodeVerdict, explain};
 pub use framework::{
     ClusterEvent, Cycle, MAX_NODE_SCORE, NodeFilter, NodeScorer, Plugin, PreFilter, PreScore, Reason,
     Rejection, Resolvable, Verdict,

@@ -57,5 +57,5 @@ pub use options::{KubeScheduler, Options, User};
 pub use port::Port;
 pub use proc::{Bytes, ProcessId, Usage, usage};
 pub use real::{NODE_IMAGE, NodeNetwork, RealNode, require};
-pub use tool::{build_all, end_to_end_tests, helm, promlint};
+pub use tool::{build_all, end_to_end_tests, helm, kubectl, promlint};
 pub use wait::wait_for;

@@ -28,6 +28,11 @@ pub(crate) const END_TO_END_TESTS: Source =
 /// Helm.
 pub(crate) const HELM: Source = Source::new("helm", "helm", "helm.sh/helm/v3", "helm.sh/helm/v3/cmd/helm");
 
+/// kubectl, of the control plane's version. Its module is its own, so that the servers are not built again when it
+/// changes.
+pub(crate) const KUBECTL: Source =
+    Source::new("kubectl", "kubectl", KUBERNETES, "k8s.io/kubernetes/cmd/kubectl");
+
 /// Prometheus' own check of metrics.
 pub(crate) const PROMLINT: Source =
     Source::new("promlint", "promlint", "github.com/prometheus/client_golang", "controlplane.test/promlint");

@@ -4,7 +4,7 @@ use crate::{
     cache::Cache,
     component::Component,
     error::{Context, Error, tail},
-    sources::{self, END_TO_END_TESTS, HELM, PROMLINT, Source},
+    sources::{self, END_TO_END_TESTS, HELM, KUBECTL, PROMLINT, Source},
 };
 use std::{
     env,
@@ -66,6 +66,11 @@ pub fn helm() -> Result<PathBuf, Error> {
 /// Prometheus' own rules for metrics, as a filter; the first time it is built.
 pub fn promlint() -> Result<PathBuf, Error> {
     get(PROMLINT)
+}
+
+/// kubectl of the control plane's version; the first time it is built.
+pub fn kubectl() -> Result<PathBuf, Error> {
+    from_assets(KUBECTL.name).map_or_else(|| get(KUBECTL), Ok)
 }
 
 /// A program from the folder that other Kubernetes projects' tests use too. KWOK is never in there.

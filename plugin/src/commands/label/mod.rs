@@ -4,6 +4,7 @@ mod detect;
 mod report;
 
 use clap::{Args, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 use edge_api::names::PLUGIN_MANAGER;
 use futures::stream::{self, StreamExt};
 use k8s_openapi::api::core::v1::Node;
@@ -12,6 +13,7 @@ use kube::core::{ObjectMeta, PartialObjectMeta};
 use serde_json::json;
 
 use crate::cluster::Cluster;
+use crate::completing::nodes;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::view::Output;
@@ -23,7 +25,7 @@ use report::{Change, LabelReport};
 #[derive(Debug, Args)]
 pub(super) struct Labelling {
     /// The nodes
-    #[arg(value_name = "NODE", conflicts_with_all = ["selector", "all"])]
+    #[arg(value_name = "NODE", conflicts_with_all = ["selector", "all"], add = ArgValueCompleter::new(nodes))]
     nodes: Vec<String>,
     /// Nodes whose labels this selector matches
     #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "all")]

@@ -1,0 +1,203 @@
+//! `kubectl edge drill`: what would happen if a node died.
+
+use std::sync::Arc;
+
+use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
+use edge_core::model::{NodeName, Pod};
+use serde::Serialize;
+
+use crate::cluster::Gaps;
+use crate::completing::nodes;
+use crate::failure::{Ending, Failure};
+use crate::look::Look;
+use crate::session::Session;
+use crate::view::{API_VERSION, Output, Report};
+use crate::world::{Served, World};
+
+/// Show what would happen to its pods if a node died; nothing is touched
+///
+/// Pods are placed anew by the scheduler's own code, one after the other, by priority. Moved: another
+/// node has room for it. Lost: nowhere, or nothing would make it anew. Backups are not kept yet, so no
+/// pod is covered.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
+pub(crate) struct Drill {
+    /// The nodes, one after the other: each dies alone
+    #[arg(value_name = "NODE", required_unless_present = "all", add = ArgValueCompleter::new(nodes))]
+    nodes: Vec<String>,
+    /// All nodes, one after the other
+    #[arg(long, conflicts_with = "nodes")]
+    all: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DrillReport {
+    api_version: &'static str,
+    kind: &'static str,
+    items: Vec<Death>,
+}
+
+/// What happens when a node dies.
+#[derive(Serialize)]
+struct Death {
+    node: String,
+    pods: usize,
+    covered: usize,
+    moved: usize,
+    lost: usize,
+    fates: Vec<Fate>,
+}
+
+#[derive(Serialize)]
+struct Fate {
+    namespace: String,
+    pod: String,
+    #[serde(rename = "fate")]
+    is: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+const EXAMPLES: &str = "\
+Exit codes: 0 no pod would be lost, 1 failed, 3 pods would be lost, 4 partial.
+
+Examples:
+  kubectl edge drill edge-3
+  kubectl edge drill --all -o json";
+
+// === impl Drill ===
+
+impl Drill {
+    pub(super) async fn run(&self, session: &Session) -> Result<Output, Failure> {
+        let cluster = session.connect().await?;
+        let mut gaps = Gaps::default();
+        session.talk.busy("reading nodes, pods and delays");
+        let served = Served::read(&cluster, &mut gaps).await?;
+        let mut world = World::read(&cluster, &mut gaps).await?;
+        let names: Vec<NodeName> = if self.all {
+            world.snapshot.nodes.iter().map(|node| node.node.name.clone()).collect()
+        } else {
+            self.nodes.iter().map(|name| NodeName::new(name.strip_prefix("node/").unwrap_or(name))).collect()
+        };
+        let (mut items, mut failures) = (Vec::new(), Vec::new());
+        for name in names {
+            match die(&mut world, &served, &name) {
+                Some(death) => items.push(death),
+                None => failures.push(Failure::new(format!("nodes \"{name}\" not found"))),
+            }
+        }
+        let is_lost = items.iter().any(|death| death.lost > 0);
+        let ending = if is_lost { Ending::Findings } else { Ending::Ok };
+        let report = DrillReport { api_version: API_VERSION, kind: "Drill", items };
+        Ok(Output::ok(report).ending(ending).with_gaps(gaps.into_messages()).with_failures(failures))
+    }
+}
+
+/// Takes the node away, places its pods anew, and puts everything back.
+fn die(world: &mut World, served: &Served, name: &NodeName) -> Option<Death> {
+    let slot = world.snapshot.nodes.slot(name.as_str())?;
+    let mut pods: Vec<Arc<Pod>> = world.snapshot.nodes.get(slot)?.usage.pods.clone();
+    pods.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.key.cmp(&b.key)));
+    let node = world.snapshot.nodes.remove(name.as_str())?;
+    for pod in &pods {
+        world.snapshot.remove_pod(pod, slot);
+    }
+    let mut placed = Vec::new();
+    let mut fates = Vec::new();
+    for pod in pods.iter().filter(|pod| !pod.terminating) {
+        fates.extend(fate(world, served, pod, &mut placed));
+    }
+    for (pod, slot) in &placed {
+        world.snapshot.remove_pod(pod, *slot);
+    }
+    world.snapshot.nodes.put(node);
+    for pod in &pods {
+        world.snapshot.add_pod(pod, slot);
+    }
+    let count = |fate: &str| fates.iter().filter(|it: &&Fate| it.is == fate).count();
+    let (moved, lost) = (count(MOVED), count(LOST));
+    Some(Death { node: name.to_string(), pods: fates.len(), covered: 0, moved, lost, fates })
+}
+
+const MOVED: &str = "moved";
+const LOST: &str = "lost";
+
+/// What becomes of a pod; nothing of one that belongs to the node itself.
+fn fate(
+    world: &mut World,
+    served: &Served,
+    pod: &Arc<Pod>,
+    placed: &mut Vec<(Arc<Pod>, edge_core::placement::NodeSlot)>,
+) -> Option<Fate> {
+    let owner = pod.owner.as_ref().map(|owner| &*owner.kind);
+    if matches!(owner, Some("DaemonSet" | "Node")) {
+        return None;
+    }
+    let fate = |is, to: Option<String>, why: Option<String>| Fate {
+        namespace: pod.key.namespace.to_string(),
+        pod: pod.key.name.to_string(),
+        is,
+        to,
+        why,
+    };
+    if owner.is_none() {
+        return Some(fate(LOST, None, Some("nothing makes it anew: it has no controller".to_owned())));
+    }
+    let free = Pod { node: None, ..(**pod).clone() };
+    let (profile, _) = served.profile(&pod.scheduler_name);
+    match world.choose(&free, &profile) {
+        Ok(node) => {
+            let note = match owner {
+                Some("StatefulSet") => Some("only once the node is fenced or deleted".to_owned()),
+                _ => None,
+            };
+            if let Some(slot) = world.snapshot.nodes.slot(node.as_str()) {
+                let moved = Arc::new(Pod { node: Some(node.clone()), ..free });
+                world.snapshot.add_pod(&moved, slot);
+                placed.push((moved, slot));
+            }
+            Some(fate(MOVED, Some(node.to_string()), note))
+        }
+        Err(message) => Some(fate(LOST, None, Some(message))),
+    }
+}
+
+impl Report for DrillReport {
+    fn table(&self, look: Look) -> String {
+        let row = |it: &Death| {
+            [
+                it.node.clone(),
+                it.pods.to_string(),
+                it.covered.to_string(),
+                it.moved.to_string(),
+                it.lost.to_string(),
+            ]
+        };
+        let table =
+            look.columns(["NODE", "PODS", "COVERED", "MOVED", "LOST"], self.items.iter().map(row).collect());
+        // Of a single node every pod is told, of many only what would be lost.
+        let is_single = self.items.len() == 1;
+        let fates = self.items.iter().flat_map(|death| death.fates.iter().map(move |fate| (death, fate)));
+        let told: Vec<[String; 5]> = fates
+            .filter(|(_, fate)| is_single || look.wide || fate.is == LOST)
+            .map(|(death, fate)| {
+                let none = || "-".to_owned();
+                let pod = format!("{}/{}", fate.namespace, fate.pod);
+                let to = fate.to.clone().unwrap_or_else(none);
+                [death.node.clone(), pod, fate.is.to_owned(), to, fate.why.clone().unwrap_or_else(none)]
+            })
+            .collect();
+        if told.is_empty() {
+            return table;
+        }
+        format!("{table}\n{}", look.columns(["NODE", "POD", "FATE", "TO", "WHY"], told))
+    }
+
+    fn names(&self) -> Option<Vec<String>> {
+        Some(self.items.iter().map(|it| format!("node/{}", it.node)).collect())
+    }
+}

@@ -1,0 +1,169 @@
+//! `latency`, `explain` and `drill` on a cluster with delays.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, Said};
+
+const NODES: [(&str, &str, &str); 4] = [
+    ("edge-1", "bud", "4Gi"),
+    ("edge-2", "bud", "4Gi"),
+    ("edge-10", "deb", "4Gi"),
+    ("cloud-1", "cloud", "64Gi"),
+];
+
+/// Microseconds from and to each node; none where nothing is measured.
+const DELAYS: [[Option<u32>; 4]; 4] = [
+    [None, Some(1_200), Some(6_400), Some(18_300)],
+    [Some(1_100), None, Some(6_900), Some(19_000)],
+    [Some(6_500), Some(41_000), None, None],
+    [Some(18_200), Some(18_900), None, None],
+];
+
+fn node_delays(bed: &Bed, from: usize) {
+    let name = NODES[from].0;
+    let path = "/apis/kubectl-edge.dev/v1alpha1/nodedelays";
+    let object =
+        json!({"apiVersion": "kubectl-edge.dev/v1alpha1", "kind": "NodeDelays", "metadata": {"name": name}});
+    bed.cp.client().create(path, &object).unwrap();
+    let row = |(to, micros): (usize, Option<u32>)| {
+        micros.map(|micros| {
+            json!({"peer": NODES[to].0, "minMicros": micros / 2, "p50Micros": micros * 3 / 4, "p95Micros": micros,
+                "samples": 32, "lost": 1, "ageMs": 500})
+        })
+    };
+    let rows: Vec<Value> = DELAYS[from].into_iter().enumerate().filter_map(row).collect();
+    let status = json!({"status": {"source": "File", "measured": rows.len(), "rows": rows}});
+    bed.cp.client().merge(&format!("{path}/{name}/status"), &status).unwrap();
+}
+
+fn pod(name: &str, owner: Option<&str>, node: Option<&str>, label: &str, memory: &str) -> Value {
+    let owners: Vec<Value> = owner
+        .map(|owner| json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": owner, "uid": owner, "controller": true}))
+        .into_iter()
+        .collect();
+    let (key, value) = label.split_once('=').unwrap();
+    json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "labels": {key: value}, "ownerReferences": owners},
+        "spec": {"schedulerName": "edge-scheduler", "nodeName": node,
+            "containers": [{"name": "c", "image": "i", "resources": {"requests": {"memory": memory}}}]}})
+}
+
+fn start() -> Bed {
+    let bed = Bed::start();
+    let crd = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/base/nodedelays-crd.yaml");
+    bed.cp.kubectl(&["apply", "-f", crd.to_str().unwrap()]).unwrap();
+    bed.cp.kubectl(&["wait", "--for=condition=Established", "crd/nodedelays.kubectl-edge.dev"]).unwrap();
+    for (name, zone, memory) in NODES {
+        let allocatable = json!({"cpu": "4", "memory": memory, "pods": "110"});
+        bed.add_node(name, &json!({"topology.kubernetes.io/zone": zone}), &allocatable);
+    }
+    (0..NODES.len()).for_each(|from| node_delays(&bed, from));
+    let path = "/api/v1/namespaces/default/pods";
+    let pods = [
+        pod("near", Some("near"), Some("edge-2"), "delay_edge-1=1.3", "1Gi"),
+        pod("broken", Some("broken"), Some("edge-10"), "delay_edge-1=5", "1Gi"),
+        pod("large", Some("large"), Some("cloud-1"), "app=large", "60Gi"),
+        pod("waits", Some("waits"), None, "delay_edge-1=1", "5Gi"),
+    ];
+    for pod in pods {
+        bed.cp.client().create(path, &pod).unwrap();
+    }
+    bed
+}
+
+#[track_caller]
+fn check(said: &Said, code: i32, parts: &[&str]) {
+    assert_eq!(said.code, Some(code), "{said:?}");
+    for part in parts {
+        assert!(said.out.contains(part), "{part:?} is not in\n{}\n{}", said.out, said.err);
+    }
+}
+
+#[test]
+fn views_of_a_cluster_with_delays() {
+    let bed = start();
+    check(
+        &bed.says(&["latency"]),
+        0,
+        &[
+            "p95 round trip, ms · 4 nodes · 10 of 12 pairs measured (83 %)",
+            "         cloud-1  edge-1  edge-2  edge-10\n",
+            "cloud-1        ·  18.2 ▅  18.9 ▅        -\n",
+            "edge-10        -  6.50 ▃  41.0 ▆        ·\n",
+        ],
+    );
+    check(
+        &bed.says(&["latency", "edge-2", "edge-10"]),
+        0,
+        &["edge-2    edge-10   3.45", "pods are judged by 41.0 ms"],
+    );
+    check(&bed.says(&["latency", "edge-1"]), 0, &["edge-1   edge-2    0.60   0.90   1.20"]);
+    let said = bed.says(&["latency", "matrix", "--by", "site", "-o", "json"]);
+    let matrix: Value = serde_json::from_str(&said.out).unwrap();
+    let names: Vec<&str> =
+        matrix["groups"].as_array().unwrap().iter().filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!(names, ["bud", "cloud", "deb"]);
+    assert_eq!(matrix["ms"], json!([[1.2, 19.0, 6.9], [18.9, null, null], [41.0, null, null]]));
+    check(
+        &bed.says(&["latency", "top"]),
+        3,
+        &[
+            "default/broken   edge-10   edge-1   6.50    5       broken",
+            "default/near     edge-2    edge-1   1.20    1.3     at risk",
+            "edge-10           edge-2   41.0   6.90",
+        ],
+    );
+    check(&bed.says(&["latency", "gone"]), 1, &[]);
+
+    let said = bed.says(&["explain", "waits"]);
+    let expected = [
+        "pod/waits waits\n0 of 4 nodes fit.\nFirst blocker per node:\n",
+        "3  node(s) exceeded the delay to edge-1 (1 ms) [NetworkDelay]",
+        "1  Insufficient memory [NodeResourcesFit]  edge-1",
+        "scheduler says: 0/4 nodes are available: 1 Insufficient memory, 3 node(s) exceeded the delay to edge-1 (1 ms).",
+        "requests.memory 4Gi → edge-1",
+    ];
+    check(&said, 3, &expected);
+    check(
+        &bed.says(&["explain", "near"]),
+        0,
+        &["pod/near is on edge-2\n1.2 ms from edge-1, 1.3 ms allowed: slack 0.1 ms\n2 of 4 nodes fit."],
+    );
+    let said = bed.says(&["explain", "waits", "-o", "json"]);
+    let report: Value = serde_json::from_str(&said.out).unwrap();
+    let blockers = report["items"][0]["blockers"].as_array().unwrap();
+    let counted: u64 = blockers.iter().filter_map(|it| it["nodes"].as_u64()).sum();
+    assert_eq!(counted + report["items"][0]["fitting"].as_u64().unwrap(), 4);
+
+    let said = bed.says(&["drill", "edge-2", "cloud-1", "gone"]);
+    check(
+        &said,
+        1,
+        &[
+            "edge-2    1      0         1       0\n",
+            "cloud-1   1      0         0       1\n",
+            "default/large   lost",
+        ],
+    );
+    assert!(said.err.contains("error: nodes \"gone\" not found"), "{said:?}");
+    let all = bed.says(&["drill", "--all"]);
+    check(&all, 3, &["edge-10   1      0         1       0\n"]);
+
+    let page = bed.says(&["latency", "export", "--html"]).out;
+    assert!(page.starts_with("<!doctype html>") && page.contains("\"LatencyPage\""));
+    assert_eq!(page.matches("</script").count(), 1, "nothing in the data ends the script");
+}
+
+#[test]
+fn without_permissions_the_result_is_partial_and_says_what_is_missing() {
+    let bed = Bed::get();
+    let config = bed.cp.kubeconfig_of("nobody").unwrap();
+    let said = Said::of(&bed.plugin(&["delay", "get"]).env("KUBECONFIG", config).output().unwrap());
+    assert_eq!(said.code, Some(4), "{said:?}");
+    assert!(
+        said.err.contains("warning: no permission to list deployments: shown without deployments\n"),
+        "{said:?}"
+    );
+}
