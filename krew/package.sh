@@ -16,9 +16,13 @@ mkdir -p "$work/completions" "$work/man"
 cp "$binary" "$work/kubectl-edge$suffix"
 chmod 0755 "$work/kubectl-edge$suffix"
 cp "$root/LICENSE" "$work/LICENSE"
-for shell in bash zsh fish powershell; do
-  "$tool" completion "$shell" >"$work/completions/kubectl-edge.$shell"
-done
+if "$tool" completion bash >/dev/null 2>&1; then
+  for shell in bash zsh fish powershell; do
+    "$tool" completion "$shell" >"$work/completions/kubectl-edge.$shell"
+  done
+else
+  echo "package: this plugin has no completions" >&2
+fi
 "$tool" man "$work/man"
 
 archive=$dist/kubectl-edge_${version}_${os}_$architecture.tar.gz
