@@ -29,6 +29,11 @@ struct Words {
 // === impl Heard ===
 
 impl Heard {
+    /// Nothing was heard yet.
+    pub(super) fn nothing(rules: DelayRules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
     /// A report is told at `now`.
     pub(super) fn told(&mut self, report: &Report, now: Time) {
         if !self.rules.sources.contains(&report.source) {

@@ -1,5 +1,6 @@
 //! The shell around the scheduler: it starts and dies, and what it decides is carried out.
 
+use super::heard::Heard;
 use super::invariants::{self, Violation};
 use super::make::{CUSTOM, EDGE};
 use super::network::{Answered, Fate, Request, TIMEOUT};
@@ -23,7 +24,8 @@ impl Run {
         let profiles =
             vec![Profile::with_all_plugins(EDGE), Profile::with_all_plugins(CUSTOM).with(Box::new(custom))];
         let delays = self.faults.shape.measured.as_ref().map_or_else(DelayRules::default, |it| it.1.clone());
-        self.view.heard.rules = delays.clone();
+        // What was reported while there was no scheduler nobody has heard.
+        self.view.heard = Heard::nothing(delays.clone());
         let config = Config {
             max_in_flight: self.faults.shape.max_in_flight,
             max_unschedulable: self.faults.shape.max_unschedulable,

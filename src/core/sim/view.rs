@@ -85,8 +85,9 @@ impl View {
             | Event::Preempted(..)
             | Event::Leads(_) => (),
             Event::Measured(reports) => {
-                let now = self.now;
-                reports.iter().for_each(|report| self.heard.told(report, now));
+                for report in reports {
+                    self.heard.told(report, self.now);
+                }
             }
             Event::Delays(rows) => rows.iter().for_each(|row| self.told_of_delays(row)),
             Event::Bind(pod, outcome) => self.told_of_binding(pod, outcome),

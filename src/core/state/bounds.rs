@@ -214,6 +214,11 @@ impl Bounds {
         bounds.filter(move |(_, it)| it.anchors.contains(&anchor)).map(|(idx, _)| (uid.clone(), idx))
     }
 
+    /// The placed pods that have constraints.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &BoundPod> {
+        self.pods.values()
+    }
+
     /// The constraints that are broken.
     pub(super) fn violations(&self) -> impl Iterator<Item = Violation<'_>> {
         self.pods.values().flat_map(|BoundPod { pod, slot, bounds }| {

@@ -78,7 +78,7 @@ impl State {
 
     /// Tries again the pods with an anchor on this node that these smaller delays may have let in.
     fn wake_near(&mut self, from: NodeSlot, falls: &Falls, now: Time) {
-        if falls.is_empty() {
+        if !self.queue.has_bound_within(falls) {
             return;
         }
         let event = ClusterEvent::DelaysChanged(falls);

@@ -1,9 +1,14 @@
 //! Placed pods are judged again: when delays of their anchors are told, and when their anchors move.
 
-use super::{Action, DelayTurn, PodRef, State, Violation};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bounds::{BoundPod, PlacedBound};
+use super::{Action, DelayTurn, PodRef, Queued, State, Violation};
 use crate::delay::{
-    AnchorNodes, Compared, DelayConstraint, DelaySource, is_node, is_replica, is_unheard, resolve,
+    AnchorNodes, Compared, DelayConstraint, DelayConstraints, DelaySource, is_node, is_replica, is_unheard,
+    resolve,
 };
+use crate::measure::AnchorInUse;
 use crate::model::{Delay, NodeName, Pod, PodUid, Time};
 use crate::placement::{ClusterEvent, NodeSlot, Snapshot};
 
@@ -13,6 +18,33 @@ impl State {
     /// The delay constraints of placed pods that are broken.
     pub fn violations(&self) -> impl Iterator<Item = Violation<'_>> {
         self.bounds.violations()
+    }
+
+    /// The nodes that pods want to be near, for the plan of who measures whom: one for each node and bound, in order.
+    pub fn anchors_in_use(&self) -> Vec<AnchorInUse> {
+        let mut in_use: BTreeMap<(NodeSlot, Delay), (bool, BTreeSet<NodeSlot>)> = BTreeMap::new();
+        for Queued { pod, .. } in self.queue.iter() {
+            let constraints = DelayConstraints::of_pod(pod).unwrap_or_default();
+            for DelayConstraint { anchor, bound } in constraints.list {
+                let Ok(AnchorNodes::On(slots)) = resolve(&self.snapshot, pod, &anchor) else { continue };
+                for slot in slots {
+                    in_use.entry((slot, bound)).or_default().0 = true;
+                }
+            }
+        }
+        for BoundPod { pod: _, slot: user, bounds } in self.bounds.iter() {
+            for PlacedBound { constraint, anchors, .. } in bounds {
+                for anchor in anchors {
+                    in_use.entry((*anchor, constraint.bound)).or_default().1.insert(*user);
+                }
+            }
+        }
+        let name = |slot: NodeSlot| self.snapshot.nodes.name(slot).cloned();
+        let anchors = in_use.into_iter().filter_map(|((node, bound), (waiting, users))| {
+            let users = users.into_iter().filter_map(name).collect();
+            Some(AnchorInUse { node: name(node)?, bound, waiting, users })
+        });
+        anchors.collect()
     }
 
     /// The cluster changed, and the anchors of placed pods may be elsewhere by that.

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Backoff;
-use crate::model::{Pod, PodKey, Time};
+use crate::delay::{DelayConstraints, Falls};
+use crate::model::{Delay, Pod, PodKey, Time};
 use crate::placement::PluginSet;
 use crate::placement::plugins::priority_sort;
 
@@ -28,6 +29,9 @@ pub struct Queue {
     /// Pods that fit nowhere, and what rejected each. Every change in the cluster is held against these
     /// alone, so that it does not matter how many wait for their turn.
     unschedulable: BTreeMap<PodKey, (Arc<Pod>, PluginSet)>,
+    /// The bounds of the delay constraints that those have, each as often as it occurs: delays change all the time,
+    /// and most changes concern nobody.
+    bounds: BTreeMap<Delay, usize>,
     next_seq: u64,
     incoming: Incoming,
 }
@@ -253,6 +257,11 @@ impl Queue {
         self.unschedulable.iter().filter(is_cured).map(|(key, _)| key.clone()).collect()
     }
 
+    /// Whether an unschedulable pod has a bound that some delay has come within.
+    pub fn has_bound_within(&self, falls: &Falls) -> bool {
+        self.bounds.keys().any(|bound| falls.cross(*bound))
+    }
+
     /// The unschedulable pods that have waited for at least this long.
     pub fn unschedulable_for(&self, waited: Duration, now: Time) -> Vec<PodKey> {
         let has_waited =
@@ -328,6 +337,9 @@ impl Queue {
             Place::ErrorBackoff(until) => _ = self.error_backoff.insert((*until, key.clone())),
             Place::Unschedulable(rejected_by) => {
                 self.unschedulable.insert(key.clone(), (Arc::clone(&entry.queued.pod), *rejected_by));
+                for bound in bounds(&entry.queued.pod) {
+                    *self.bounds.entry(bound).or_default() += 1;
+                }
             }
             Place::Gated | Place::AwaitingDelays => (),
         }
@@ -340,9 +352,23 @@ impl Queue {
             Place::Active(order) => _ = self.active.remove(order),
             Place::Backoff(until) => _ = self.backoff.remove(&(*until, key.clone())),
             Place::ErrorBackoff(until) => _ = self.error_backoff.remove(&(*until, key.clone())),
-            Place::Unschedulable(_) => _ = self.unschedulable.remove(key),
+            Place::Unschedulable(_) => {
+                self.unschedulable.remove(key);
+                for bound in bounds(&entry.queued.pod) {
+                    match self.bounds.get_mut(&bound) {
+                        Some(count) if *count > 1 => *count -= 1,
+                        _ => _ = self.bounds.remove(&bound),
+                    }
+                }
+            }
             Place::Gated | Place::AwaitingDelays => (),
         }
         Some(entry)
     }
+}
+
+/// The bounds of a pod's delay constraints.
+fn bounds(pod: &Pod) -> impl Iterator<Item = Delay> {
+    let constraints = DelayConstraints::of_pod(pod).unwrap_or_default();
+    constraints.list.into_iter().map(|constraint| constraint.bound)
 }

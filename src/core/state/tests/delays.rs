@@ -218,3 +218,19 @@ fn a_replica_that_does_not_lead_knows_of_broken_bounds_and_says_nothing() {
     bench.expect(&[]);
     assert_eq!(bench.state.violations().count(), 1);
 }
+
+#[test]
+fn what_is_to_be_measured_follows_from_who_waits_and_who_is_placed() {
+    let mut bench = a_is_full();
+    bench.put(&bound(&near("a", "10", pod("db", 1)), "b"));
+    bench.put(&near("a", "10", pod("web", 1)));
+    bench.put(&near("b", "5", pod("cache", 9)));
+    bench.actions();
+    bench.no_file(&["a", "b"]);
+    bench.actions();
+    let anchors = bench.state.anchors_in_use().into_iter().map(|it| {
+        let waits = if it.waiting { "waits" } else { "-" };
+        format!("{} {} {waits} {:?}", it.node, it.bound, it.users)
+    });
+    assert_eq!(anchors.collect::<Vec<_>>(), ["a 10 waits [NodeName(\"b\")]", "b 5 waits []"]);
+}
