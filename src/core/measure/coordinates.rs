@@ -33,9 +33,9 @@ const SMOOTHING: f32 = 0.25;
 /// And all of the way if it differs by this share.
 const STEPS: f32 = 0.5;
 /// And samples are gone through more often until then.
-const BEGINS_UNTIL: u32 = 512;
+const BEGINS_UNTIL: u32 = 4_096;
 /// How many samples are gone through at a time at most.
-const WORK: usize = 200_000;
+const WORK: usize = 1_000_000;
 /// How often at most each of them is while a node begins, and else.
 const ROUNDS: [usize; 2] = [16, 2];
 
