@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use edge_scheduler::args::{self, Cli, Command, LogArgs, LogFormat, ProbeArgs, VersionForm};
 use edge_scheduler::config::Configuration;
-use edge_scheduler::metrics::{ClientMetrics, Metrics};
+use edge_scheduler::metrics::{ClientMetrics, Metrics, ProbeMetrics};
 use edge_scheduler::run::Serving;
 use edge_scheduler::serving::Pages;
 use edge_scheduler::{cluster, probe, run, setup};
@@ -25,10 +25,11 @@ async fn main() -> ExitCode {
     }
     if let Some(Command::Probe(probe)) = cli.command {
         set_up_log(&probe.log);
-        return end(measure(&probe).await);
+        return end(Box::pin(measure(&probe)).await);
     }
     set_up_log(&cli.log);
-    end(schedule(cli, args::in_force(&matches)).await.map(|()| ExitCode::SUCCESS))
+    // Boxed: the two are of very different size, and one of them never runs.
+    end(Box::pin(schedule(cli, args::in_force(&matches))).await.map(|()| ExitCode::SUCCESS))
 }
 
 fn end(result: anyhow::Result<ExitCode>) -> ExitCode {
@@ -42,9 +43,14 @@ fn end(result: anyhow::Result<ExitCode>) -> ExitCode {
 }
 
 async fn measure(args: &ProbeArgs) -> anyhow::Result<ExitCode> {
-    let alone = args.alone().map_err(anyhow::Error::msg)?;
-    let all_answered = probe::run(alone, shutdown()?).await?;
-    Ok(if all_answered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if args.is_alone() {
+        let all_answered = probe::run_alone(setup::alone(args)?, shutdown()?).await?;
+        return Ok(if all_answered { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    let (service, metrics) = (setup::agent(args)?, ProbeMetrics::new()?);
+    let client = setup::connect_agent(args, &metrics.client).await?;
+    probe::serve(service, client, metrics, shutdown()?).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn schedule(cli: Cli, flags: BTreeMap<String, String>) -> anyhow::Result<()> {

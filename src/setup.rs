@@ -7,11 +7,12 @@ use std::time::Duration;
 use edge_core::delay::DelaySource;
 use tracing::info;
 
-use crate::args::Cli;
+use crate::args::{Cli, ProbeArgs};
 use crate::cluster::{self, Clients, ConnectError};
 use crate::config::{ConfigError, Configuration};
 use crate::delays::Source;
 use crate::metrics::{ClientMetrics, Metrics};
+use crate::probe::{Alone, ProbeConfigError, ProbeConfiguration, Service};
 use crate::run::{Options, Serving};
 
 /// How long a binding may wait for its turn under the limit of requests.
@@ -39,6 +40,20 @@ pub enum SetupError {
     /// The flags can't be used.
     #[error(transparent)]
     Flags(ConfigError),
+    /// The probe agent's configuration file can't be used.
+    #[error("--config {}", path.display())]
+    ProbeFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: ProbeConfigError,
+    },
+    /// The probe agent's settings can't be used.
+    #[error(transparent)]
+    ProbeSettings(#[from] ProbeConfigError),
+    /// The probe agent's flags or environment can't be used.
+    #[error("{0}")]
+    Probe(String),
     /// The configuration can't be written.
     #[error("--write-config-to {}", path.display())]
     Write {
@@ -119,6 +134,51 @@ pub fn options(
         serving,
         metrics,
     })
+}
+
+/// The configuration of the probe agent that the command line asks for.
+fn probe_configuration(args: &ProbeArgs) -> Result<ProbeConfiguration, SetupError> {
+    let flags = args.configuration().map_err(SetupError::Probe)?;
+    let Some(path) = &args.config else { return Ok(flags) };
+    let text = fs::read_to_string(path).map_err(|source| SetupError::Read { path: path.clone(), source })?;
+    let file = ProbeConfiguration::read(&text)
+        .map_err(|source| SetupError::ProbeFile { path: path.clone(), source })?;
+    Ok(flags.or(file))
+}
+
+/// The probe agent in a cluster.
+pub fn agent(args: &ProbeArgs) -> Result<Service, SetupError> {
+    let config = probe_configuration(args)?;
+    Ok(Service {
+        me: args.node_name().map_err(SetupError::Probe)?,
+        transport: config.transport()?,
+        listen: config.listen(true)?,
+        keys: config.key_directory(),
+        timeout: config.timeout()?,
+        health: config.health()?,
+    })
+}
+
+/// The probe agent without Kubernetes. It answers if it is told where, or if it is to do nothing else.
+pub fn alone(args: &ProbeArgs) -> Result<Alone, SetupError> {
+    let config = probe_configuration(args)?;
+    let answers = args.alone.standalone || !args.listen.is_empty();
+    Ok(Alone {
+        me: args.node_name().map_err(SetupError::Probe)?,
+        peers: args.alone.peers.clone(),
+        transport: config.transport()?,
+        listen: if answers { config.listen(false)? } else { Vec::new() },
+        keys: config.key_directory.clone(),
+        period: args.alone.period,
+        timeout: config.timeout()?,
+        once: args.alone.once,
+    })
+}
+
+/// Connects a probe agent to the API server. It says little there, and never waits for its turn.
+pub async fn connect_agent(args: &ProbeArgs, metrics: &ClientMetrics) -> Result<kube::Client, ConnectError> {
+    let clients = cluster::connect(args.kubeconfig.as_deref(), None, (0.0, 1), metrics).await?;
+    Ok(clients.api)
 }
 
 /// How many bindings may be on their way: not so many that one waits for its turn until it is given up.

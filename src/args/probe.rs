@@ -9,34 +9,46 @@ use edge_api::{Transport, names};
 use edge_core::model::NodeName;
 
 use super::{LogArgs, duration};
-use crate::probe::{Alone, Peer};
+use crate::config::GoDuration;
+use crate::probe::{Peer, ProbeConfiguration};
 
 /// Measure the delays from this node to others, and answer the others' probes.
 ///
-/// Without Kubernetes (--standalone, or a list of --peers) what comes of each probe is printed as a line of JSON, and at
-/// the end the statistics of each peer.
+/// What is to be measured stands in the NodeDelays of this node, and what was measured is written there. Without
+/// Kubernetes (--standalone, or a list of --peers) what comes of each probe is printed as a line of JSON, and at the end
+/// the statistics of each peer.
 #[derive(Args, Clone, Debug)]
 #[command(disable_version_flag = true, args_override_self = true)]
 pub struct ProbeArgs {
     /// The name of this node [default: the environment's `NODE_NAME`].
     #[arg(long, value_name = "NAME")]
     pub node_name: Option<String>,
+    /// The configuration file: a ProbeConfiguration. Flags come before it.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// How round-trip times are taken: by echo between agents (UDP), echo of the kernel (ICMP), or setting up
-    /// connections (TCP).
+    /// connections (TCP) [default: UDP].
     #[arg(long, value_name = "TRANSPORT", value_enum, ignore_case = true)]
     pub transport: Option<TransportArg>,
-    /// Addresses to answer on [default: the environment's `POD_IPS`, else every address].
+    /// Addresses to answer on; others are told of the first of each family [default: the environment's `POD_IPS`].
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
     pub listen: Vec<IpAddr>,
     /// UDP port to answer on, and TCP port for --transport TCP [default: 10270].
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
-    /// Folder with the keys that agents know each other by, as the Secret edge-probe-key is mounted.
+    /// Folder with the keys that agents know each other by, where the Secret edge-probe-key is mounted
+    /// [default: /etc/edge-probe-key].
     #[arg(long, value_name = "FOLDER")]
     pub key_directory: Option<PathBuf>,
     /// When a probe counts as lost [default: 1s, and 900ms for TCP].
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
-    pub timeout: Option<Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<GoDuration>,
+    /// Where health and metrics are served by HTTP; empty for nowhere [default: port 10271 of every address].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub health_bind_address: Option<String>,
+    /// How the API server is reached [default: by the pod's service account].
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
     /// What runs without Kubernetes.
     #[command(flatten)]
     pub alone: AloneArgs,
@@ -80,31 +92,41 @@ pub enum TransportArg {
 // === impl ProbeArgs ===
 
 impl ProbeArgs {
-    /// The agent without Kubernetes that the flags ask for.
-    pub fn alone(&self) -> Result<Alone, String> {
-        let node_name = self.node_name.clone().or_else(|| std::env::var("NODE_NAME").ok());
-        let me = node_name.ok_or("--node-name or the environment's NODE_NAME is required")?;
-        let transport = Transport::from(self.transport.unwrap_or(TransportArg::Udp));
-        let usual =
-            if transport == Transport::Tcp { Duration::from_millis(900) } else { Duration::from_secs(1) };
-        let timeout = self.timeout.unwrap_or(usual);
-        let port = self.port.unwrap_or(names::PROBE_PORT);
-        let answers = self.alone.standalone || !self.listen.is_empty();
-        let everywhere = [IpAddr::from([0; 4]), IpAddr::from([0; 16])];
-        let listen: &[IpAddr] = match &self.listen[..] {
-            [] if answers => &everywhere,
-            listen => listen,
-        };
-        Ok(Alone {
-            me: NodeName::new(me),
-            peers: self.alone.peers.clone(),
-            transport,
-            listen: listen.iter().map(|address| SocketAddr::new(*address, port)).collect(),
-            keys: self.key_directory.clone(),
-            period: self.alone.period,
-            timeout,
-            once: self.alone.once,
+    /// The name of this node.
+    pub fn node_name(&self) -> Result<NodeName, String> {
+        let name = self.node_name.clone().or_else(|| std::env::var("NODE_NAME").ok());
+        let name = name.filter(|name| !name.is_empty());
+        name.map(NodeName::new).ok_or_else(|| {
+            "--node-name is required, or NODE_NAME in the environment, which spec.nodeName of the pod gives".to_owned()
         })
+    }
+
+    /// What the flags and the environment say of the configuration.
+    pub fn configuration(&self) -> Result<ProbeConfiguration, String> {
+        let mut listen = self.listen.clone();
+        if listen.is_empty()
+            && let Ok(addresses) = std::env::var("POD_IPS")
+        {
+            let parse = |address: &str| {
+                address.trim().parse().map_err(|_| format!("POD_IPS: {address:?} is no IP address"))
+            };
+            let given = addresses.split(',').filter(|address| !address.trim().is_empty());
+            listen = given.map(parse).collect::<Result<_, _>>()?;
+        }
+        Ok(ProbeConfiguration {
+            transport: self.transport.map(Transport::from),
+            port: self.port,
+            listen,
+            key_directory: self.key_directory.clone(),
+            timeout: self.timeout,
+            health_bind_address: self.health_bind_address.clone(),
+            ..ProbeConfiguration::default()
+        })
+    }
+
+    /// Whether to run without Kubernetes.
+    pub fn is_alone(&self) -> bool {
+        self.alone.standalone || !self.alone.peers.is_empty()
     }
 }
 
@@ -118,6 +140,10 @@ impl From<TransportArg> for Transport {
     }
 }
 
+fn duration(text: &str) -> Result<GoDuration, String> {
+    duration::parse(text).map(GoDuration::from)
+}
+
 /// `name=address`, with the agents' port, or `name=address:port`.
 fn peer(text: &str) -> Result<Peer, String> {
     let (name, address) = text.split_once('=').ok_or("is not name=address or name=address:port")?;
@@ -128,4 +154,31 @@ fn peer(text: &str) -> Result<Peer, String> {
         return Err("the name of the node is missing".to_owned());
     }
     Ok(Peer { name: NodeName::from(name), address })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<(&str, &str), &str>) {
+        let found = peer(text);
+        let found = found.as_ref().map(|it| (it.name.as_str(), it.address.to_string()));
+        assert_eq!(
+            found.map_err(String::as_str),
+            expected.map(|(name, address)| (name, address.to_owned())),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn peers_are_given_by_name_and_address() {
+        check("b=10.0.0.2", Ok(("b", "10.0.0.2:10270")));
+        check("b=10.0.0.2:99", Ok(("b", "10.0.0.2:99")));
+        check("b=fd00::2", Ok(("b", "[fd00::2]:10270")));
+        check("b=[fd00::2]:99", Ok(("b", "[fd00::2]:99")));
+        check("b", Err("is not name=address or name=address:port"));
+        check("b=example.com", Err("\"example.com\" is no IP address"));
+        check("=10.0.0.2", Err("the name of the node is missing"));
+    }
 }

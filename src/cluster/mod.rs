@@ -6,6 +6,7 @@
 //! act      what the core wants done: bindings, conditions, events
 //! review   questions about those who ask us
 //! lease    the Lease that one replica holds
+//! own_delays  a probe agent's own NodeDelays
 //! ```
 
 pub mod act;
@@ -16,6 +17,7 @@ mod lease;
 mod limit;
 mod notice;
 mod object;
+pub mod own_delays;
 mod preempt;
 pub mod review;
 mod selecting;
@@ -31,3 +33,4 @@ pub mod watch;
 pub use act::Actor;
 pub use client::{Clients, ConnectError, connect, delegate};
 pub use lease::LeaseLock;
+pub use own_delays::OwnDelays;

@@ -9,7 +9,7 @@
 
 mod args;
 mod client_connection;
-mod decode;
+pub(crate) mod decode;
 mod duration;
 mod error;
 mod form;

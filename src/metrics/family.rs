@@ -2,8 +2,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
-    Registry, exponential_buckets,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, exponential_buckets,
 };
 
 use super::MetricsError;
@@ -47,6 +47,15 @@ impl Families {
         labels: &[&str],
     ) -> Result<IntCounterVec, MetricsError> {
         self.register(IntCounterVec::new(Opts::new(name, text(stability, help)), labels)?)
+    }
+
+    pub(super) fn gauge(
+        &self,
+        name: &str,
+        stability: Stability,
+        help: &str,
+    ) -> Result<IntGauge, MetricsError> {
+        self.register(IntGauge::new(name, text(stability, help))?)
     }
 
     pub(super) fn gauges(

@@ -12,12 +12,14 @@
 //! | `client` | `rest_client_*`: requests to the API server |
 //! | `process` | `process_*` of `/proc` |
 //! | `health` | `kubernetes_healthcheck*`: how health checks ended |
+//! | `probe` | `edge_probe_*`: the probe agent's |
 //! | `resources` | `kube_pod_resource_*` |
 
 mod client;
 mod facts;
 mod family;
 mod health;
+mod probe;
 mod process;
 mod resources;
 mod scheduler;
@@ -32,6 +34,7 @@ use prometheus::TextEncoder;
 pub use client::{ClientMetrics, RequestTimer, TimedRequests};
 pub use facts::{Facts, Query};
 pub use health::HealthMetrics;
+pub use probe::{ProbeFacts, ProbeMetrics};
 pub use resources::{PodAmounts, render as render_resources};
 pub use scheduler::SchedulerMetrics;
 pub use timer::CycleTimer;

@@ -13,10 +13,11 @@ use edge_core::probe::{BURST, PeerPlan, Window};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::clock;
-use super::echo::{self, EchoError};
-use super::keys::{KeyError, Keyring};
-use super::sender::{self, Handle, Order, Record, Settings, Target};
+use super::counters::Counters;
+use super::error::name;
+use super::keys::Keyring;
+use super::sender::{self, Handle, Order, Record, Settings, Targets, Told};
+use super::{AgentError, clock, echo};
 
 /// How an agent without Kubernetes is set up.
 #[derive(Clone, Debug)]
@@ -48,70 +49,45 @@ pub struct Peer {
     pub address: SocketAddr,
 }
 
-/// Why an agent without Kubernetes ends.
-#[derive(Debug, thiserror::Error)]
-pub enum AloneError {
-    /// There are no keys.
-    #[error(transparent)]
-    Keys(#[from] KeyError),
-    /// Echo of UDP takes a key that both sides have.
-    #[error("UDP needs keys: give --key-directory, or choose another --transport")]
-    NoKeys,
-    /// Nobody would be answered.
-    #[error(transparent)]
-    Echo(#[from] EchoError),
-    /// Nobody can be probed.
-    #[error("{} probes: {source}{}", name(*transport), hint(*transport))]
-    Sender {
-        /// How they were to be sent.
-        transport: Transport,
-        /// Why not.
-        source: io::Error,
-    },
-    /// Nobody reads the samples any more, or they can't be written.
-    #[error("writing samples: {0}")]
-    Write(#[source] io::Error),
-}
-
 /// Probes and answers until `shutdown` completes, or until each peer has had its burst. Whether all peers answered.
-pub async fn run(alone: Alone, shutdown: impl Future<Output = ()>) -> Result<bool, AloneError> {
+pub async fn run(alone: Alone, shutdown: impl Future<Output = ()>) -> Result<bool, AgentError> {
     let keyring = match (&alone.keys, alone.transport) {
         (Some(folder), _) => Keyring::read(folder)?,
-        (None, Transport::Udp) => return Err(AloneError::NoKeys),
+        (None, Transport::Udp) => return Err(AgentError::NoKeys),
         (None, _) => Keyring::own(),
     };
+    let counters = Counters::default();
     if alone.keys.is_some() {
-        echo::start(&alone.me, &alone.listen, keyring.clone())?;
+        echo::start(&alone.me, &alone.listen, keyring.clone(), counters.clone())?;
     }
     if alone.transport == Transport::Tcp {
         echo::take_connections(&alone.listen)?;
     }
-    let (to, records) = mpsc::unbounded_channel();
+    let (to, told) = mpsc::unbounded_channel();
+    let transport = alone.transport;
     let settings = Settings {
         me: alone.me,
-        transport: alone.transport,
+        transport,
         timeout: alone.timeout,
         keyring: keyring.clone(),
+        tells_records: true,
+        counters,
     };
-    let transport = alone.transport;
-    let sender = sender::start(settings, to).map_err(|source| AloneError::Sender { transport, source })?;
-    let targets = alone.peers.iter().map(|peer| Target {
-        plan: PeerPlan { name: peer.name.clone(), period: alone.period, bounds: Box::default() },
-        address: peer.address,
-    });
-    let targets: Vec<Target> = targets.collect();
-    let mut printer = Printer {
-        windows: targets.iter().map(|target| (target.plan.name.clone(), (Window::default(), 0))).collect(),
-        transport,
-        once: alone.once,
-    };
-    sender.order(Order::Peers(targets));
+    let sender = sender::start(settings, to).map_err(|why| AgentError::Sender { transport, why })?;
+    let mut targets = Targets::default();
+    for Peer { name, address } in alone.peers {
+        targets.peers.insert(name.clone(), address);
+        targets.plan.peers.push(PeerPlan { name, period: alone.period, bounds: Box::default() });
+    }
+    let windows = targets.peers.keys().map(|name| (name.clone(), (Window::default(), 0)));
+    let mut printer = Printer { windows: windows.collect(), transport, once: alone.once };
+    sender.order(Order::Follow(targets));
     let printed = tokio::select! {
-        printed = printer.print_all(records, &sender) => printed,
+        printed = printer.print_all(told, &sender) => printed,
         never = keyring.follow() => match never {},
         () = shutdown => Ok(()),
     };
-    printed.and_then(|()| printer.print_statistics()).map_err(AloneError::Write)?;
+    printed.and_then(|()| printer.print_statistics()).map_err(AgentError::Write)?;
     Ok(printer.windows.values().all(|(window, _)| window.delays().next().is_some()))
 }
 
@@ -128,13 +104,10 @@ struct Printer {
 impl Printer {
     /// Writes until each peer has had its burst; for ever if more than that is asked for. The handle is held on to, so
     /// that the sender goes on.
-    async fn print_all(
-        &mut self,
-        mut records: mpsc::UnboundedReceiver<Record>,
-        _: &Handle,
-    ) -> io::Result<()> {
+    async fn print_all(&mut self, mut told: mpsc::UnboundedReceiver<Told>, _: &Handle) -> io::Result<()> {
         while !(self.once && self.windows.values().all(|(_, n)| *n >= u32::from(BURST))) {
-            let Some(record) = records.recv().await else { return Ok(()) };
+            let Some(told) = told.recv().await else { return Ok(()) };
+            let Told::Record(record) = told else { continue };
             if let Some((window, n)) = self.windows.get_mut(&record.outcome.peer) {
                 window.push(record.outcome.sample, clock::now());
                 *n += 1;
@@ -179,26 +152,5 @@ impl Printer {
         let mut out = io::stdout().lock();
         writeln!(out, "{line}")?;
         out.flush()
-    }
-}
-
-/// The transport as it is written.
-pub(super) fn name(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Udp => "UDP",
-        Transport::Icmp => "ICMP",
-        Transport::Tcp => "TCP",
-        Transport::Http => "HTTP",
-    }
-}
-
-/// What to do if the transport can't be used.
-fn hint(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Icmp => {
-            "; the process' group has to be within the sysctl net.ipv4.ping_group_range, for IPv6 too: set it in the \
-             pod's securityContext, or on the host"
-        }
-        Transport::Udp | Transport::Tcp | Transport::Http => "",
     }
 }

@@ -26,12 +26,12 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The folder can't be read.
-    #[error("keys in {}: {source}; mount the Secret {} there", folder.display(), edge_api::names::PROBE_KEY)]
+    #[error("keys in {}: {why}; mount the Secret {} there", folder.display(), edge_api::names::PROBE_KEY)]
     Folder {
         /// The folder.
         folder: PathBuf,
         /// Why not.
-        source: io::Error,
+        why: io::Error,
     },
     /// The key to send with is missing.
     #[error("keys in {}: there is no file {PROBE_KEY_CURRENT}", folder.display())]
@@ -108,7 +108,7 @@ impl Keys {
     /// All files of the folder are keys. `current` is what is sent with; the others are accepted, so that a new key
     /// can be known everywhere before it is used, and an old one as long as somebody uses it.
     fn read(folder: &Path) -> Result<Self, KeyError> {
-        let at_fault = |source| KeyError::Folder { folder: folder.to_owned(), source };
+        let at_fault = |why| KeyError::Folder { folder: folder.to_owned(), why };
         let (mut current, mut others, mut fingerprint) = (None, Vec::new(), Vec::new());
         let mut names = Vec::new();
         for entry in fs::read_dir(folder).map_err(at_fault)? {

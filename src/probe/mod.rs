@@ -18,16 +18,32 @@
 //! | `random` | random numbers |
 //! | `wire` | sending and receiving by UDP, ICMP or TCP |
 //! | `sender` | the thread that probes |
+//! | `config` | the configuration file |
+//! | `service` | in a cluster: the own `NodeDelays` is followed, and reports are written |
+//! | `plan`, `status` | what `NodeDelays` asks for, and what is said there |
+//! | `health`, `counters` | health and metrics |
 //! | `alone` | without Kubernetes: a list of peers, samples as lines of JSON |
 
 mod alone;
 mod clock;
+mod config;
+mod counters;
 mod echo;
+mod error;
+mod health;
 mod keys;
 mod packet;
+mod plan;
 mod random;
 mod sender;
+mod service;
 mod socket;
+mod status;
+#[cfg(test)]
+mod tests;
 mod wire;
 
-pub use alone::{Alone, AloneError, Peer, run};
+pub use alone::{Alone, Peer, run as run_alone};
+pub use config::{ProbeConfigError, ProbeConfiguration};
+pub use error::AgentError;
+pub use service::{Service, serve};

@@ -10,3 +10,8 @@ pub(super) fn number() -> u64 {
     _ = SystemRandom::new().fill(&mut bytes);
     u64::from_ne_bytes(bytes)
 }
+
+/// A number from 0 to just below 1.
+pub(super) fn fraction() -> f64 {
+    f64::from((number() >> 32) as u32) / 4_294_967_296.0
+}

@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use edge_api::Transport;
-use edge_core::model::{NodeName, Time};
-use edge_core::probe::{Outcome, PeerPlan, Probe, Prober, Reading, lag};
+use edge_core::model::{Name, NodeName, Time};
+use edge_core::probe::{Agent, AgentConfig, Outcome, Plan, Probe, Reading, Statement, lag};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -18,6 +18,7 @@ use nix::sys::time::TimeSpec;
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
 
+use super::counters::Counters;
 use super::keys::Keyring;
 use super::packet::{Header, Kind, Packet, hash, short_hash};
 use super::wire::{Answer, Wire};
@@ -26,18 +27,43 @@ use super::{clock, random};
 /// How late the thread may wake before it counts as not having run: then silence is nobody's fault but our own.
 const STALLED: Duration = Duration::from_millis(500);
 
-/// A peer, and where its agent answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) plan: PeerPlan,
-    pub(super) address: SocketAddr,
+/// How late it may run without harm, where the kernel says when answers came in.
+const TOLERANCE: Duration = Duration::from_millis(20);
+/// The same where nobody says: it is part of the delays.
+const TOLERANCE_OF_TCP: Duration = Duration::from_millis(2);
+/// How long it waits at most, so that it shows that it lives.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// What is to be measured, and where agents answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Targets {
+    pub(super) plan: Plan,
+    /// By peer.
+    pub(super) peers: BTreeMap<NodeName, SocketAddr>,
+    /// By request.
+    pub(super) requests: BTreeMap<Name, SocketAddr>,
 }
 
-/// What the sender is told to do.
+/// What the sender is told.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Probe these and no others.
-    Peers(Vec<Target>),
+    /// Measure this and nothing else.
+    Follow(Targets),
+    /// There is nobody to report to any more.
+    Pause,
+    /// A report was taken, or was not.
+    Reported(bool),
+    /// The process is about to end.
+    Leave,
+}
+
+/// What the sender tells.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// What came of a probe.
+    Record(Record),
+    /// What is to be reported.
+    Statement(Statement),
 }
 
 /// A probe, and what came of it.
@@ -58,6 +84,9 @@ pub(super) struct Settings {
     pub(super) transport: Transport,
     pub(super) timeout: Duration,
     pub(super) keyring: Keyring,
+    /// Whether every record is told.
+    pub(super) tells_records: bool,
+    pub(super) counters: Counters,
 }
 
 /// Tells the sender what to do.
@@ -69,45 +98,42 @@ pub(super) struct Handle {
 
 #[derive(Debug)]
 struct Sender {
-    prober: Prober,
+    agent: Agent,
     wire: Wire,
     keyring: Keyring,
     prober_hash: u64,
     session: u64,
-    routes: BTreeMap<NodeName, Route>,
+    targets: Targets,
+    incarnations: BTreeMap<SocketAddr, u64>,
     /// The ports of probes on their way that have one of their own.
     ports: BTreeMap<u32, u16>,
     orders: mpsc::Receiver<Order>,
     wake: Arc<EventFd>,
-    records: UnboundedSender<Record>,
+    told: UnboundedSender<Told>,
+    tells_records: bool,
+    counters: Counters,
 }
 
-/// How to reach a peer.
-#[derive(Clone, Copy, Debug)]
-struct Route {
-    address: SocketAddr,
-    receiver: u32,
-    /// The peer's incarnation as it was told last; zero if it was not told yet.
-    incarnation: u64,
-}
-
-/// Begins to probe in a thread of its own, which ends when nobody takes what came of the probes.
-pub(super) fn start(settings: Settings, records: UnboundedSender<Record>) -> io::Result<Handle> {
+/// Begins to probe in a thread of its own, which ends when nobody takes what it tells.
+pub(super) fn start(settings: Settings, told: UnboundedSender<Told>) -> io::Result<Handle> {
     let (to, orders) = mpsc::channel();
     let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?);
-    let Settings { me, transport, timeout, keyring } = settings;
-    let chance = Duration::from_nanos(random::number() >> 20);
+    let Settings { me, transport, timeout, keyring, tells_records, counters } = settings;
+    let tolerance = if transport == Transport::Tcp { TOLERANCE_OF_TCP } else { TOLERANCE };
     let sender = Sender {
         prober_hash: hash(&me),
-        prober: Prober::new(me, timeout, chance),
+        agent: Agent::new(AgentConfig { me, timeout, tolerance, chance: random::fraction() }),
         wire: Wire::open(transport)?,
         keyring,
         session: random::number(),
-        routes: BTreeMap::new(),
+        targets: Targets::default(),
+        incarnations: BTreeMap::new(),
         ports: BTreeMap::new(),
         orders,
         wake: Arc::clone(&wake),
-        records,
+        told,
+        tells_records,
+        counters,
     };
     thread::Builder::new().name("sender".to_owned()).spawn(|| sender.run())?;
     Ok(Handle { orders: to, wake })
@@ -129,70 +155,85 @@ impl Handle {
 
 impl Sender {
     fn run(mut self) {
-        while !self.records.is_closed() {
-            let expected = self.prober.wake_at();
+        while !self.told.is_closed() {
+            let expected = self.agent.wake_at();
             self.wait(expected);
-            let late = clock::now().since(expected);
+            let now = clock::now();
+            self.counters.beat(now);
+            let late = now.since(expected);
+            if late > Duration::ZERO {
+                self.agent.woke(late, now);
+            }
             _ = self.wake.read();
             while let Ok(order) = self.orders.try_recv() {
-                self.follow(order);
+                self.obey(order);
             }
             // Read before anything is given up: what has come in was in time, however late it is read.
             self.receive();
-            if late > STALLED && expected != Time::NEVER {
+            if late > STALLED {
                 debug!(?late, "this thread did not run");
-                self.prober.forget_in_flight();
+                self.agent.forget_in_flight();
             }
-            for outcome in self.prober.give_up(clock::now()) {
+            for outcome in self.agent.give_up(clock::now()) {
                 self.wire.forget(outcome.sequence);
                 self.tell(outcome, Duration::ZERO);
             }
-            while let Some(probe) = self.prober.next(clock::read()) {
+            while let Some(probe) = self.agent.next(clock::read()) {
                 self.send(&probe);
             }
+            if let Some(statement) = self.agent.statement(clock::now()) {
+                // The loop ends when nobody listens any more.
+                _ = self.told.send(Told::Statement(statement));
+            }
+            self.counters.set_state(self.agent.n_peers(), self.agent.is_starved());
         }
     }
 
     fn wait(&self, until: Time) {
-        let left = until.since(clock::now());
-        let timeout = (until != Time::NEVER).then(|| TimeSpec::from_duration(left));
+        let left = until.since(clock::now()).min(LONGEST_WAIT);
         let mut waited = self.wire.waits_for();
         waited.push(PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
-        match ppoll(&mut waited, timeout, None) {
+        match ppoll(&mut waited, Some(TimeSpec::from_duration(left)), None) {
             Ok(_) | Err(Errno::EINTR) => (),
             Err(error) => debug!(%error, "waiting for answers"),
         }
     }
 
-    fn follow(&mut self, order: Order) {
+    fn obey(&mut self, order: Order) {
+        let now = clock::now();
         match order {
-            Order::Peers(targets) => self.set_peers(targets),
+            Order::Follow(targets) => self.follow(targets, now),
+            Order::Pause => self.agent.pause(),
+            Order::Reported(true) => self.agent.written(),
+            Order::Reported(false) => self.agent.failed(now, random::fraction()),
+            Order::Leave => self.agent.leave(now),
         }
     }
 
-    fn set_peers(&mut self, targets: Vec<Target>) {
-        let now = clock::now();
-        let routes = targets.iter().map(|target| {
-            let name = &target.plan.name;
-            let same = self.routes.get(name).filter(|route| route.address == target.address);
-            let new = || Route { address: target.address, receiver: short_hash(name), incarnation: 0 };
-            (name.clone(), same.copied().unwrap_or_else(new))
-        });
-        let routes: BTreeMap<_, _> = routes.collect();
-        let moved: Vec<NodeName> = routes
-            .iter()
-            .filter(|(name, route)| self.routes.get(*name).is_some_and(|old| old.address != route.address))
-            .map(|(name, _)| name.clone())
-            .collect();
-        self.routes = routes;
-        self.prober.set_peers(targets.into_iter().map(|target| target.plan), now);
-        for name in moved {
-            self.prober.probe_anew(&name, now);
+    fn follow(&mut self, targets: Targets, now: Time) {
+        let old = std::mem::replace(&mut self.targets, targets);
+        self.agent.follow(self.targets.plan.clone(), now);
+        for (name, address) in &self.targets.peers {
+            if old.peers.get(name).is_some_and(|old| old != address) {
+                self.agent.probe_anew(name, now);
+            }
         }
+        let in_use = |address: &SocketAddr| {
+            self.targets.peers.values().chain(self.targets.requests.values()).any(|it| it == address)
+        };
+        self.incarnations.retain(|address, _| in_use(address));
+    }
+
+    fn address_of(&self, peer: &NodeName, request: Option<&Name>) -> Option<SocketAddr> {
+        let address = match request {
+            Some(request) => self.targets.requests.get(request),
+            None => self.targets.peers.get(peer),
+        };
+        address.copied()
     }
 
     fn send(&mut self, probe: &Probe) {
-        let Some(route) = self.routes.get(&probe.peer) else { return };
+        let Some(address) = self.address_of(&probe.peer, probe.request.as_ref()) else { return };
         let keys = self.keyring.keys();
         let key = keys.current();
         let header = Header {
@@ -200,20 +241,20 @@ impl Sender {
             key: key.id,
             sequence: probe.sequence,
             session: self.session,
-            incarnation: route.incarnation,
+            incarnation: self.incarnations.get(&address).copied().unwrap_or_default(),
             prober: self.prober_hash,
-            receiver: route.receiver,
+            receiver: short_hash(&probe.peer),
             held_nanos: 0,
         };
         let packet = header.sign(key, &probe.peer);
-        self.prober.sent(probe.sequence, clock::read());
-        match self.wire.send(probe.sequence, &packet, route.address) {
+        self.agent.sent(probe.sequence, clock::read());
+        match self.wire.send(probe.sequence, &packet, address) {
             Ok(None) => (),
             Ok(Some(port)) => {
                 self.ports.insert(probe.sequence, port);
             }
             // It will be given up like any other that is lost.
-            Err(error) => debug!(%error, peer = %probe.peer, to = %route.address, "a probe was not sent"),
+            Err(error) => debug!(%error, peer = %probe.peer, to = %address, "a probe was not sent"),
         }
     }
 
@@ -221,10 +262,9 @@ impl Sender {
         for answer in self.wire.receive() {
             let told = match answer {
                 Answer::Packet { packet, stamp, read } => self.read_packet(&packet, stamp, read),
-                Answer::Connected { sequence, read } => self
-                    .prober
-                    .answered(sequence, read.at, Duration::ZERO)
-                    .map(|outcome| (outcome, Duration::ZERO)),
+                Answer::Connected { sequence, read } => {
+                    self.agent.answered(sequence, read.at, Duration::ZERO).map(|it| (it, Duration::ZERO))
+                }
             };
             if let Some((outcome, held)) = told {
                 self.tell(outcome, held);
@@ -243,23 +283,29 @@ impl Sender {
         if header.session != self.session || header.prober != self.prober_hash {
             return None;
         }
-        let (peer, sent) = self.prober.on_its_way(header.sequence)?;
+        let (peer, sent) = self.agent.on_its_way(header.sequence)?;
         let kind = if matches!(self.wire, Wire::Icmp(_)) { Kind::Probe } else { Kind::Answer };
         let keys = self.keyring.keys();
         if header.kind != kind || header.verify(packet, &keys, peer).is_none() {
             return None;
         }
-        if let Some(route) = self.routes.get_mut(peer) {
-            route.incarnation = header.incarnation;
+        let lag = lag(stamp, sent, read);
+        let held = lag + Duration::from_nanos(header.held_nanos.into());
+        let outcome = self.agent.answered(header.sequence, read.at, held)?;
+        self.agent.woke(lag, read.at);
+        if let Some(address) = self.address_of(&outcome.peer, outcome.request.as_ref()) {
+            self.incarnations.insert(address, header.incarnation);
         }
-        let held = lag(stamp, sent, read) + Duration::from_nanos(header.held_nanos.into());
-        self.prober.answered(header.sequence, read.at, held).map(|outcome| (outcome, held))
+        Some((outcome, held))
     }
 
     fn tell(&mut self, outcome: Outcome, held: Duration) {
         let port = self.ports.remove(&outcome.sequence);
-        let Some(route) = self.routes.get(&outcome.peer) else { return };
-        // The loop ends when nobody listens any more.
-        _ = self.records.send(Record { address: route.address, port, held, outcome });
+        self.counters.count(outcome.sample);
+        if self.tells_records
+            && let Some(address) = self.address_of(&outcome.peer, outcome.request.as_ref())
+        {
+            _ = self.told.send(Told::Record(Record { outcome, address, port, held }));
+        }
     }
 }

@@ -20,7 +20,7 @@ pub mod guard;
 mod health;
 mod listen;
 mod pages;
-mod reply;
+pub(crate) mod reply;
 mod route;
 mod settings;
 

@@ -7,15 +7,15 @@ use hyper::body::Bytes;
 use serde_json::json;
 
 /// An answer.
-pub(super) type Reply = Response<Full<Bytes>>;
+pub(crate) type Reply = Response<Full<Bytes>>;
 
 /// Plain text.
-pub(super) fn text(body: impl Into<Bytes>) -> Reply {
+pub(crate) fn text(body: impl Into<Bytes>) -> Reply {
     of("text/plain; charset=utf-8", body)
 }
 
 /// An answer of this kind.
-pub(super) fn of(content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+pub(crate) fn of(content_type: &'static str, body: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Full::new(body.into()));
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -24,7 +24,7 @@ pub(super) fn of(content_type: &'static str, body: impl Into<Bytes>) -> Reply {
 }
 
 /// A failure in plain text.
-pub(super) fn failure(status: StatusCode, message: impl Into<String>) -> Reply {
+pub(crate) fn failure(status: StatusCode, message: impl Into<String>) -> Reply {
     let mut message = message.into();
     message.push('\n');
     let mut reply = text(message);

@@ -147,6 +147,19 @@ impl Bed {
         Replica { child, log }
     }
 
+    /// Starts a probe agent of this node with these flags.
+    pub(crate) fn probe(&self, node: &str, flags: &[&str]) -> Replica {
+        let log = self.delays.path().join(format!("probe-{node}.log"));
+        let child = Command::new(env!("CARGO_BIN_EXE_edge-scheduler"))
+            .args(["probe", "-v=2", "--node-name", node])
+            .args(flags)
+            .stdin(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        Replica { child, log }
+    }
+
     /// Ends the scheduler with SIGKILL.
     pub(crate) fn kill_scheduler(&mut self) {
         self.scheduler.take().unwrap().kill();

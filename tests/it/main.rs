@@ -24,6 +24,8 @@ mod node_delays;
 #[cfg(test)]
 mod preemption;
 #[cfg(test)]
+mod probe;
+#[cfg(test)]
 mod serving;
 #[cfg(test)]
 mod tidy;

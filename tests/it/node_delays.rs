@@ -33,8 +33,13 @@ fn object(name: &str, status: &Value) -> Value {
     json!({"apiVersion": edge_api::API_VERSION, "kind": "NodeDelays", "metadata": metadata, "status": status})
 }
 
-/// The probe agent of a node: its token is bound to its pod.
+/// The probe agent of a node.
 fn agent(bed: &Bed, node: &str) -> Client {
+    bed.cp.client().with_token(agents_token(bed, node))
+}
+
+/// The token of a node's probe agent: it is bound to its pod.
+pub(crate) fn agents_token(bed: &Bed, node: &str) -> String {
     let set = include_str!("../../deploy/base/probe.yaml");
     let documents = serde_yaml::Deserializer::from_str(set).map(|it| Value::deserialize(it).unwrap());
     let sets: Vec<Value> = documents.filter(|object| object["kind"] == "DaemonSet").collect();
@@ -44,12 +49,16 @@ fn agent(bed: &Bed, node: &str) -> Client {
     let pod = bed.cp.client().create(SYSTEM_PODS, &pod).unwrap();
     let metadata = &pod["metadata"];
     let bound = json!({"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]});
-    with_token(bed, &json!({"spec": {"boundObjectRef": bound}}))
+    token(bed, &json!({"spec": {"boundObjectRef": bound}}))
 }
 
 fn with_token(bed: &Bed, request: &Value) -> Client {
+    bed.cp.client().with_token(token(bed, request))
+}
+
+fn token(bed: &Bed, request: &Value) -> String {
     let made = bed.cp.client().create(AGENTS_TOKEN, request).unwrap();
-    bed.cp.client().with_token(made["status"]["token"].as_str().unwrap().to_owned())
+    made["status"]["token"].as_str().unwrap().to_owned()
 }
 
 /// Writes the status of a node's object with this source.

@@ -1,29 +1,43 @@
 //! The probe agent, as far as it decides: whom to probe when, what the answers tell, and what is worth a report.
 //!
 //! ```text
-//! window    the last samples of a peer, and their statistics
-//! step      whether the newest samples tell that the delay is another one now
-//! rhythm    turns of peers, spread over their period
-//! prober    who is probed now, what is on its way, what came of it
-//! lag       how long an answer lay before it was read
-//! rate      how often something may happen
-//! replay    each sequence number is accepted once
+//! agent       all of it together: what to send, what to say
+//! prober      who is probed now, what is on its way, what came of it
+//! rhythm      turns of peers, spread over their period
+//! window      the last samples of a peer, and their statistics
+//! step        whether the newest samples tell that the delay is another one now
+//! request     measurements that somebody asked for once
+//! report      when to report
+//! starvation  whether the agent gets its share of CPU
+//! lag         how long a packet lay before it was read
+//! replay      each sequence number is accepted once
+//! rate        how often something may happen
 //! ```
 //!
 //! Sockets, packets and clocks are the shell's. Times come in as values; so do answers.
 
+mod agent;
 mod lag;
 mod prober;
 mod rate;
 mod replay;
+mod report;
+mod request;
 mod rhythm;
+mod starvation;
 mod step;
+#[cfg(test)]
+mod tests;
 mod window;
 
+pub use agent::{Agent, AgentConfig, Plan, REPORT_EVERY, Statement};
 pub use lag::{Reading, lag};
 pub use prober::{Outcome, PeerPlan, Probe, Prober};
 pub use rate::{Bucket, Rate, SourceLimit};
 pub use replay::ReplayWindow;
+pub use report::{Reason, Reporter};
+pub use request::{RequestPlan, RequestResult};
+pub use starvation::Starvation;
 pub use window::{Sample, WINDOW, Window};
 
 use std::time::Duration;

@@ -1,15 +1,16 @@
 //! Who is probed when, what is on its way, and what came of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::lag::Reading;
+use super::request::{Place, Requests};
 use super::rhythm::Turn;
 use super::step::{Step, step};
 use super::window::{Sample, Window};
 use super::{BURST, BURST_PERIOD, RING_PERIOD, UNREACHABLE_AFTER};
 use crate::delay::Statistics;
-use crate::model::{Delay, NodeName, Time};
+use crate::model::{Delay, Name, NodeName, Time};
 
 /// How long after another new pairs begin, so that many of them are no herd.
 const START_SPACING: Duration = Duration::from_millis(20);
@@ -36,6 +37,8 @@ pub struct Probe {
     pub peer: NodeName,
     /// Its number; none is used twice.
     pub sequence: u32,
+    /// The request that it is for; none if the peer is one of those that are always probed.
+    pub request: Option<Name>,
 }
 
 /// What came of a probe.
@@ -45,6 +48,8 @@ pub struct Outcome {
     pub peer: NodeName,
     /// The probe's number.
     pub sequence: u32,
+    /// The request that it was for; none if the peer is one of those that are always probed.
+    pub request: Option<Name>,
     /// When it was sent.
     pub sent: Reading,
     /// What came of it.
@@ -59,6 +64,7 @@ pub struct Prober {
     /// Between 0 and the longest period: where the first turn is.
     chance: Duration,
     peers: BTreeMap<NodeName, Peer>,
+    pub(super) requests: Requests,
     /// By number, which is the order in which they were sent.
     in_flight: BTreeMap<u32, InFlight>,
     sequence: u32,
@@ -80,6 +86,7 @@ struct Peer {
 #[derive(Clone, Debug)]
 struct InFlight {
     peer: NodeName,
+    request: Option<Place>,
     sent: Reading,
 }
 
@@ -94,6 +101,7 @@ impl Prober {
             timeout,
             chance,
             peers: BTreeMap::new(),
+            requests: Requests::default(),
             in_flight: BTreeMap::new(),
             sequence: 0,
             last_start: None,
@@ -150,20 +158,34 @@ impl Prober {
 
     /// When something is to be done next: a probe sent, or one given up.
     pub fn wake_at(&self) -> Time {
-        let due = self.peers.values().map(|peer| peer.due).min().unwrap_or(Time::NEVER);
+        let peers = self.peers.values().map(|peer| peer.due).min().unwrap_or(Time::NEVER);
+        let due = peers.min(self.requests.due_at());
         let given_up = self.in_flight.values().next().map_or(Time::NEVER, |it| it.sent.at + self.timeout);
         due.min(given_up)
     }
 
     /// The next probe that is to be sent at `now`, if any. It counts as sent now until [`Self::sent`] says when.
     pub fn next(&mut self, now: Reading) -> Option<Probe> {
-        let (name, peer) =
-            self.peers.iter_mut().min_by_key(|(_, peer)| peer.due).filter(|(_, peer)| peer.due <= now.at)?;
-        peer.burst = peer.burst.saturating_sub(1);
-        peer.due = if peer.burst > 0 { now.at + BURST_PERIOD } else { peer.turn.after(now.at) };
+        let (peer, request) = match self.next_peer(now.at) {
+            Some(peer) => (peer, None),
+            None => self.requests.next(now.at).map(|(peer, place)| (peer, Some(place)))?,
+        };
         self.sequence = self.sequence.wrapping_add(1);
-        self.in_flight.insert(self.sequence, InFlight { peer: name.clone(), sent: now });
-        Some(Probe { peer: name.clone(), sequence: self.sequence })
+        let probe = Probe {
+            peer: peer.clone(),
+            sequence: self.sequence,
+            request: request.as_ref().map(|place| place.request.clone()),
+        };
+        self.in_flight.insert(self.sequence, InFlight { peer, request, sent: now });
+        Some(probe)
+    }
+
+    fn next_peer(&mut self, now: Time) -> Option<NodeName> {
+        let next = self.peers.iter_mut().min_by_key(|(_, peer)| peer.due);
+        let (name, peer) = next.filter(|(_, peer)| peer.due <= now)?;
+        peer.burst = peer.burst.saturating_sub(1);
+        peer.due = if peer.burst > 0 { now + BURST_PERIOD } else { peer.turn.after(now) };
+        Some(name.clone())
     }
 
     /// A probe was sent just after `at`.
@@ -185,7 +207,7 @@ impl Prober {
         let elapsed = at.since(probe.sent.at);
         let took = elapsed.checked_sub(held).unwrap_or(elapsed);
         let sample = if took <= self.timeout { answered_after(took) } else { Sample::Lost };
-        self.take(Outcome { peer: probe.peer, sequence, sent: probe.sent, sample }, at)
+        self.take(probe, sequence, sample, at)
     }
 
     /// Gives up probes that were not answered in time. Whatever has come in by `now` must have been read before.
@@ -195,8 +217,7 @@ impl Prober {
         let mut outcomes = Vec::new();
         for sequence in late {
             let Some(probe) = self.in_flight.remove(&sequence) else { continue };
-            let lost = Outcome { peer: probe.peer, sequence, sent: probe.sent, sample: Sample::Lost };
-            outcomes.extend(self.take(lost, now));
+            outcomes.extend(self.take(probe, sequence, Sample::Lost, now));
         }
         outcomes
     }
@@ -207,13 +228,18 @@ impl Prober {
     }
 
     /// Puts what came of a probe into the peer's window, and brings its next turn forward where something new has
-    /// shown. None if the peer isn't probed any more.
-    fn take(&mut self, outcome: Outcome, now: Time) -> Option<Outcome> {
-        let peer = self.peers.get_mut(&outcome.peer)?;
+    /// shown; or into the result of the request. None if nobody wants to know any more.
+    fn take(&mut self, probe: InFlight, sequence: u32, sample: Sample, now: Time) -> Option<Outcome> {
+        let InFlight { peer: name, request, sent } = probe;
+        let outcome = |request| Outcome { peer: name.clone(), sequence, request, sent, sample };
+        if let Some(place) = request {
+            return self.requests.take(&place, sample).then(|| outcome(Some(place.request)));
+        }
+        let peer = self.peers.get_mut(&name)?;
         let missed = peer.window.missed();
-        peer.window.push(outcome.sample, now);
-        match outcome.sample {
-            Sample::Lost => peer.ask_again(outcome.sent.at, now),
+        peer.window.push(sample, now);
+        match sample {
+            Sample::Lost => peer.ask_again(sent.at, now),
             Sample::Answered(_) if missed >= UNREACHABLE_AFTER => {
                 if missed >= FORGOTTEN_AFTER {
                     peer.window.keep_newest(1);
@@ -222,7 +248,7 @@ impl Prober {
             }
             Sample::Answered(_) => peer.look_for_step(now),
         }
-        Some(outcome)
+        Some(outcome(None))
     }
 
     /// What is known of the peers at `now`, by name.
@@ -231,9 +257,17 @@ impl Prober {
         known.map(move |(name, peer)| (name, peer.window.statistics(now)))
     }
 
-    /// The names of the peers.
-    pub fn peers(&self) -> BTreeSet<&NodeName> {
-        self.peers.keys().collect()
+    /// What is known of one peer at `now`, the bounds that lie at its delay, and whether more will be known soon, because
+    /// a burst or a doubt is being gone into.
+    pub fn peer(&self, name: &NodeName, now: Time) -> Option<(Statistics, &[Delay], bool)> {
+        let peer = self.peers.get(name)?;
+        let soon = peer.burst > 0 || (1..MOST_DOUBTS).contains(&peer.doubts);
+        Some((peer.window.statistics(now), &peer.plan.bounds, soon))
+    }
+
+    /// How many peers there are.
+    pub fn n_peers(&self) -> usize {
+        self.peers.len()
     }
 }
 

@@ -62,8 +62,8 @@ mod tests {
             turns.push(turn);
             let mut offsets: Vec<Duration> = turns.iter().map(|turn| turn.offset).collect();
             offsets.sort_unstable();
-            let around = TEN + offsets[0] - offsets[offsets.len() - 1];
-            let gaps = || offsets.windows(2).map(|pair| pair[1] - pair[0]).chain([around]);
+            let around = (TEN + offsets[0]).saturating_sub(offsets[offsets.len() - 1]);
+            let gaps = || offsets.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).chain([around]);
             let (smallest, largest) = (gaps().min().unwrap(), gaps().max().unwrap());
             assert!(largest <= smallest * 2 + Duration::from_nanos(2), "{n}: {smallest:?} to {largest:?}");
         }

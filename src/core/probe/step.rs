@@ -123,7 +123,7 @@ mod tests {
         let mut state = seed;
         std::iter::from_fn(move || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            Some((state >> 11) as f64 / (1_u64 << 53) as f64)
+            Some(f64::from((state >> 33) as u32) / f64::from(1_u32 << 31))
         })
     }
 

@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use edge_core::model::NodeName;
 use edge_core::probe::{Reading, lag};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use tracing::debug;
 
 use super::clock;
+use super::counters::Counters;
 use super::keys::Keyring;
 use super::socket::{TimedSocket, listen};
 use responder::Responder;
@@ -26,19 +27,21 @@ const AT_ONCE: usize = 64;
 const READING_AGE: Duration = Duration::from_secs(5);
 /// How long to rest where the system gives no more connections.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long the thread waits at most, so that it shows that it lives.
+const LONGEST_WAIT_MILLIS: u16 = 5_000;
 
 /// Why nobody is answered.
 #[derive(Debug, thiserror::Error)]
 pub enum EchoError {
     /// The port can't be used.
-    #[error("{protocol} {address}: {source}; choose another by --port, or other addresses by --listen")]
+    #[error("{protocol} {address}: {why}; choose another by --port, or other addresses by --listen")]
     Bind {
         /// UDP or TCP.
         protocol: &'static str,
         /// The address and port.
         address: SocketAddr,
         /// Why not.
-        source: io::Error,
+        why: io::Error,
     },
     /// There can be no thread.
     #[error("no thread for answering: {0}")]
@@ -57,17 +60,19 @@ pub(super) fn start(
     me: &NodeName,
     addresses: &[SocketAddr],
     keyring: Keyring,
+    counters: Counters,
 ) -> Result<Vec<SocketAddr>, EchoError> {
     let open = |address: &SocketAddr| {
-        let at_fault = |source| EchoError::Bind { protocol: "UDP", address: *address, source };
+        let at_fault = |why| EchoError::Bind { protocol: "UDP", address: *address, why };
         let socket = TimedSocket::udp(*address).map_err(at_fault)?;
         let bound = socket.local_address().map_err(at_fault)?;
         Ok((bound, socket))
     };
     let (bound, sockets): (Vec<_>, Vec<_>) = addresses.iter().map(open).collect::<Result<_, _>>()?;
     let responder = Responder::new(me.clone(), keyring);
+    counters.echo_beat(clock::now());
     let thread = thread::Builder::new().name("echo".to_owned());
-    thread.spawn(move || answer(sockets, responder)).map_err(EchoError::Thread)?;
+    thread.spawn(move || answer(sockets, responder, &counters)).map_err(EchoError::Thread)?;
     Ok(bound)
 }
 
@@ -75,7 +80,7 @@ pub(super) fn start(
 /// see one come about, which is the kernel's work.
 pub(super) fn take_connections(addresses: &[SocketAddr]) -> Result<(), EchoError> {
     for address in addresses {
-        let at_fault = |source| EchoError::Bind { protocol: "TCP", address: *address, source };
+        let at_fault = |why| EchoError::Bind { protocol: "TCP", address: *address, why };
         let listener = listen(*address).map_err(at_fault)?;
         let thread = thread::Builder::new().name("echo-tcp".to_owned());
         let take = move || {
@@ -92,25 +97,29 @@ pub(super) fn take_connections(addresses: &[SocketAddr]) -> Result<(), EchoError
 }
 
 /// Answers for ever.
-fn answer(mut sockets: Vec<TimedSocket>, mut responder: Responder) {
+fn answer(mut sockets: Vec<TimedSocket>, mut responder: Responder, counters: &Counters) {
     let mut readings = Readings::new(clock::read());
     let mut buffer = [0; 2048];
     loop {
         let mut waited: Vec<PollFd> =
             sockets.iter().map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)).collect();
-        if let Err(error) = poll(&mut waited, PollTimeout::NONE) {
+        if let Err(error) = poll(&mut waited, LONGEST_WAIT_MILLIS) {
             debug!(%error, "waiting for probes");
             continue;
         }
+        counters.echo_beat(clock::now());
         for socket in &mut sockets {
             for _ in 0..AT_ONCE {
                 let Some(received) = socket.receive(&mut buffer) else { break };
                 let now = readings.read();
                 let held = || lag(received.stamp, readings.older, clock::read());
                 let packet = buffer.get(..received.len).unwrap_or_default();
-                if let Some(answer) = responder.answer(packet, received.from.ip(), now.at, held)
-                    && let Err(error) = socket.send(&answer, received.from)
-                {
+                let Some(answer) = responder.answer(packet, received.from.ip(), now.at, held) else {
+                    counters.add(|it| &it.refused);
+                    continue;
+                };
+                counters.add(|it| &it.echoed);
+                if let Err(error) = socket.send(&answer, received.from) {
                     debug!(%error, to = %received.from, "an answer was not sent");
                 }
             }

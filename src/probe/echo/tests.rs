@@ -1,13 +1,15 @@
 //! Answering: who is answered, and what an answer is.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use edge_core::model::{NodeName, Time};
 
+use super::super::counters::Counters;
 use super::super::keys::{Key, Keyring, Keys};
 use super::super::packet::{Header, Kind, Packet, SIZE, hash, short_hash};
 use super::responder::{EACH, MOST_SESSIONS, Responder};
+use super::start;
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -163,4 +165,32 @@ fn an_answer_is_authenticated_with_the_key_of_its_probe() {
         assert_eq!(answered.key, key.id);
         assert!(answered.verify(answer, &keys, &me).is_some());
     }
+}
+
+#[test]
+fn on_a_socket_too_nobody_else_is_answered_and_an_answer_is_no_larger() {
+    let bed = Bed::new();
+    let (me, counters) = (NodeName::from("b"), Counters::default());
+    let anywhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let bound = start(&me, &[anywhere], bed.keyring.clone(), counters.clone()).unwrap();
+    let socket = UdpSocket::bind(anywhere).unwrap();
+    socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    socket.connect(bound[0]).unwrap();
+    let ask = |packets: &[&[u8]]| {
+        for packet in packets {
+            socket.send(packet).unwrap();
+        }
+        let mut buffer = [0; 2048];
+        let len = socket.recv(&mut buffer).unwrap();
+        assert_eq!(len, SIZE);
+        Header::read(&buffer[..len]).unwrap().0
+    };
+    let incarnation = ask(&[&bed.probe(|_| ())]).incarnation;
+    let probe = |sequence| bed.probe(|it| (it.incarnation, it.sequence) = (incarnation, sequence));
+    assert_eq!(ask(&[&probe(5)]).sequence, 5);
+    // What gets no answer is known by the next answer being the next one's.
+    let mut forged = probe(6);
+    forged[SIZE - 1] ^= 1;
+    assert_eq!(ask(&[&probe(5), &forged, &[1; 100], b"", &probe(7)]).sequence, 7);
+    assert_eq!((counters.get(|it| &it.echoed), counters.get(|it| &it.refused)), (3, 4));
 }
