@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p links --bench path [-- PROBES]`
 
-use links::{Host, HostSpec, Leg, Link, Network, RoundTrip, Summary, lateness, round_trips, udp};
+use links::{Fate, Host, HostSpec, Leg, Link, Network, RoundTrip, Summary, lateness, round_trips, udp};
 use std::{
     error::Error,
     fs,
@@ -32,14 +32,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         let seen = echoes(network.host("a")?, network.host("b")?, count)?;
         let record = network.take_record()?;
         let trips = round_trips(&record, udp(leg));
-        let beyond = seen.iter().zip(&trips).filter_map(|(seen, trip)| {
-            Some(seen.checked_sub(trip.given()?)?.saturating_sub(trip.turnaround()?))
+        let there = seen
+            .iter()
+            .zip(&trips)
+            .filter_map(|((begin, _), trip)| trip.began().checked_duration_since(*begin));
+        let back = seen.iter().zip(&trips).filter_map(|((_, end), trip)| match trip.back.as_ref()?.fate {
+            Fate::Sent { sent, .. } => end.checked_duration_since(sent),
+            Fate::Lost | Fate::Refused => None,
         });
         let cell = |summary: Option<Summary>| summary.map_or(String::new(), brief);
         writeln!(
             out,
-            "| {delay} | {} | {} | {} |",
-            cell(Summary::of(beyond)),
+            "| {delay} | {} | {} | {} | {} |",
+            cell(Summary::of(there)),
+            cell(Summary::of(back)),
             cell(Summary::of(trips.iter().filter_map(RoundTrip::turnaround))),
             cell(lateness(&record)),
         )?;
@@ -62,7 +68,8 @@ fn echo_from(host: &Host) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn echoes(from: &Host, to: &Host, count: u32) -> Result<Vec<Duration>, Box<dyn Error>> {
+/// When each echo was sent, and when it was back.
+fn echoes(from: &Host, to: &Host, count: u32) -> Result<Vec<(Instant, Instant)>, Box<dyn Error>> {
     let address = (from.v4(), 0);
     let socket = from.inside(move || UdpSocket::bind(address))??;
     socket.connect((to.v4(), PORT))?;
@@ -73,7 +80,7 @@ fn echoes(from: &Host, to: &Host, count: u32) -> Result<Vec<Duration>, Box<dyn E
             let begin = Instant::now();
             socket.send(&[0, high, middle, low])?;
             socket.recv(&mut [0; 8])?;
-            Ok(begin.elapsed())
+            Ok((begin, Instant::now()))
         })
         .collect()
 }

@@ -4,7 +4,8 @@ use crate::{Error, error::Context};
 use ipnet::IpNet;
 use nix::{
     sched::{CloneFlags, setns, unshare},
-    unistd::gettid,
+    sys::signal::{Signal, kill},
+    unistd::{Pid, gettid},
 };
 use std::{
     fs::{self, File},
@@ -256,6 +257,12 @@ impl Running {
     /// The child: `setpriv` at first, then the program itself under the same number.
     pub fn child(&mut self) -> &mut Child {
         &mut self.0
+    }
+
+    /// Asks it to end.
+    pub fn terminate(&self) {
+        // It may have ended by itself; nobody has waited for it, so the number is still its own.
+        let _ = i32::try_from(self.0.id()).map(|pid| kill(Pid::from_raw(pid), Signal::SIGTERM));
     }
 
     /// Its process number.

@@ -33,6 +33,7 @@
 //! | `link` | pure: the properties of a link, and its dice |
 //! | `route` | pure: whose an address is |
 //! | `packet` | pure: reading the headers of IP, UDP, TCP and ICMP |
+//! | `relay` | a server of the machine, lent to a host |
 //! | `record` | what was done with each packet |
 //! | `round_trip` | pure: requests and replies of the record put together |
 //! | `summary` | pure: percentiles |
@@ -45,6 +46,7 @@ mod link;
 mod network;
 mod packet;
 mod record;
+mod relay;
 mod round_trip;
 mod route;
 mod summary;
@@ -55,5 +57,6 @@ pub use link::{Link, Loss};
 pub use network::Network;
 pub use packet::{Flow, Protocol};
 pub use record::{Fate, Passage, bytes_sent, lateness};
+pub use relay::Relay;
 pub use round_trip::{Leg, RoundTrip, icmp_echo, round_trips, tcp_connect, udp};
 pub use summary::Summary;

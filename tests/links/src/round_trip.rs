@@ -79,7 +79,8 @@ pub fn icmp_echo(passage: &Passage) -> Option<Leg<(u16, u16)>> {
     }
 }
 
-/// The first two packets of a TCP connection, by the ports of who connects and who is connected to. A refusal answers too.
+/// The first two packets of a TCP connection, by the ports of who connects and who is connected to. A refusal is no answer,
+/// because whoever stands in between may refuse.
 pub fn tcp_connect(passage: &Passage) -> Option<Leg<(u16, u16)>> {
     const SYN: u8 = 0b10;
     const RST: u8 = 0b100;
@@ -90,7 +91,7 @@ pub fn tcp_connect(passage: &Passage) -> Option<Leg<(u16, u16)>> {
     let (source, destination) = ports(&passage.head)?;
     match passage.head.get(13)? & (SYN | RST | ACK) {
         SYN => Some(Leg::Request((source, destination))),
-        flags if flags == SYN | ACK || flags == RST | ACK => Some(Leg::Reply((destination, source))),
+        flags if flags == SYN | ACK => Some(Leg::Reply((destination, source))),
         _ => None,
     }
 }
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_request_is_one_probe() {
+    fn a_repeated_request_is_one_probe_and_a_refusal_no_answer() {
         let wire = Wire(Instant::now());
         let record = [
             wire.packet(0, Protocol::Tcp, &syn(1, 80, 2), 0, Some(1)),
@@ -194,10 +195,12 @@ mod tests {
             wire.packet(1, Protocol::Tcp, &syn(80, 1, 0x12), 3, Some(5)),
             wire.packet(0, Protocol::Tcp, &syn(1, 80, 0x10), 5, Some(6)),
             wire.packet(0, Protocol::Tcp, &syn(1, 80, 2), 7, Some(8)),
-            wire.packet(1, Protocol::Tcp, &syn(80, 1, 0x14), 8, Some(9)),
+            wire.packet(1, Protocol::Tcp, &syn(80, 1, 0x12), 8, Some(9)),
+            wire.packet(0, Protocol::Tcp, &syn(2, 80, 2), 10, Some(11)),
+            wire.packet(1, Protocol::Tcp, &syn(80, 2, 0x14), 11, Some(12)),
         ];
         let given: Vec<_> = round_trips(&record, tcp_connect).iter().map(RoundTrip::given).collect();
-        assert_eq!(given, [Some(3 * MS), Some(2 * MS)]);
+        assert_eq!(given, [Some(3 * MS), Some(2 * MS), None]);
     }
 
     #[test]

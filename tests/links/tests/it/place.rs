@@ -1,11 +1,12 @@
 //! Hosts in namespaces that are there already, and what is behind hosts.
 
 use crate::support::{Echo, MS, STAMP, echoes};
-use links::{HostSpec, Link, Network, Place};
+use links::{HostSpec, Link, Network, Place, Relay};
 use std::{
-    io::Read,
-    net::IpAddr,
+    io::{Read, Write},
+    net::{IpAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -77,4 +78,31 @@ fn mistakes_are_named() {
     assert!(nowhere.starts_with("entering the network namespace of host a: No such file"), "{nowhere}");
     let failed = said(network.host("a").unwrap().run("ip", &["link", "show", "eth7"]).unwrap_err());
     assert!(failed.starts_with("ip link show eth7 on host a failed: Device \"eth7\""), "{failed}");
+}
+
+#[test]
+fn a_server_of_the_machine_is_lent() {
+    let network = Network::start(1, &[HostSpec::new("a")]).unwrap();
+    let host = network.host("a").unwrap();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    let ask = move || {
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(b"who?")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map(|_| answer)
+    };
+    assert!(host.inside(ask).unwrap().is_err(), "its loopback is its own");
+    let relay = Relay::start(host, address).unwrap();
+    let asked = thread::spawn(move || {
+        let (mut client, _) = server.accept().unwrap();
+        let mut question = [0; 4];
+        client.read_exact(&mut question).unwrap();
+        client.write_all(b"me").unwrap();
+        question
+    });
+    assert_eq!(host.inside(ask).unwrap().unwrap(), "me");
+    assert_eq!(asked.join().unwrap(), *b"who?");
+    drop(relay);
+    assert!(host.inside(ask).unwrap().is_err(), "it is lent no more");
 }
