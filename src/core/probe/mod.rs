@@ -28,6 +28,8 @@ mod starvation;
 mod step;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod virtual_link;
 mod window;
 
 pub use agent::{Agent, AgentConfig, Plan, REPORT_EVERY, Statement};

@@ -41,16 +41,19 @@ pub(super) fn step(window: &Window) -> Step {
         let split = delays.len().checked_sub(*n).and_then(|at| delays.split_at_checked(at));
         split.is_some_and(|(older, newest)| is_beyond(older, newest))
     };
-    match (1..=CONFIRMED_BY).rev().find(beyond) {
+    // As many as there are: a step that was not looked for when it had just enough samples is still one.
+    match (1..=delays.len()).rev().find(beyond) {
         None => Step::None,
-        Some(CONFIRMED_BY) => Step::Confirmed(CONFIRMED_BY),
+        Some(newest) if newest >= CONFIRMED_BY => Step::Confirmed(newest),
         Some(_) => Step::Suspected,
     }
 }
 
 /// Whether all of the newest are beyond nine tenths of the older, in one direction, by what counts as moved.
 fn is_beyond(older: &[Delay], newest: &[Delay]) -> bool {
-    if older.len() < OLDER_AT_LEAST {
+    let (Some(was), Some(is)) = (older.iter().min(), newest.iter().min()) else { return false };
+    // Most often this is all there is to say, and it costs least.
+    if older.len() < OLDER_AT_LEAST || !moved(*was, *is) {
         return false;
     }
     let [older, newest] = [older, newest].map(|delays| {
@@ -58,14 +61,10 @@ fn is_beyond(older: &[Delay], newest: &[Delay]) -> bool {
         sorted.sort_unstable();
         sorted
     });
-    let both = |percent| Some((nearest_rank(&older, percent)?, nearest_rank(&newest, percent)?));
-    let (Some(smallest), Some(median)) = (both(0), both(50)) else { return false };
-    if !moved(smallest.0, smallest.1) || !moved(median.0, median.1) {
-        return false;
-    }
-    let above = newest.first().copied() > nearest_rank(&older, 90) && smallest.1 > smallest.0;
-    let below = newest.last().copied() < nearest_rank(&older, 10) && smallest.1 < smallest.0;
-    above || below
+    let (Some(was), Some(is)) = (nearest_rank(&older, 50), nearest_rank(&newest, 50)) else { return false };
+    let above = newest.first() > nearest_rank(&older, 90).as_ref() && newest.first() > older.first();
+    let below = newest.last() < nearest_rank(&older, 10).as_ref() && newest.first() < older.first();
+    moved(was, is) && (above || below)
 }
 
 #[cfg(test)]
@@ -100,6 +99,9 @@ mod tests {
         // After a burst there are eight samples, and a step back is seen at once.
         check(&ten[..8], 2_000, 8, Step::Confirmed(8));
         check(&ten[..4], 2_000, 1, Step::None);
+        // It may be looked for late, because probes were lost.
+        check(&ten, 2_000, 9, Step::Confirmed(9));
+        check(&ten, 30_000, 15, Step::Confirmed(15));
     }
 
     #[test]
