@@ -29,7 +29,8 @@ fn check(transport: Transport, loss: f64) {
     let sum = |of: fn(&Pair) -> usize| pairs.iter().map(of).sum::<usize>();
     let (samples, lost, mistaken) = (sum(|it| it.samples), sum(|it| it.lost), sum(|it| it.only_agent_lost));
     assert!(mistaken * 20 <= samples, "{mistaken} of {samples} are lost by agents alone");
-    assert_eq!(lost > 0, loss > 0.0 || mistaken > 0, "{lost} of {samples} lost");
+    // Without losses a probe is lost, too, if the other agent has not begun yet.
+    assert!(lost > 0 || loss <= 0.0, "{lost} of {samples} lost");
 }
 
 #[test]
