@@ -19,8 +19,6 @@
 //! by [`Session::online`], which ends it at SIGINT. It begins with `session.connect().await?`. What can't be seen
 //! for want of a permission is collected in [`cluster::Gaps`] and given to `Output::with_gaps`: exit code 4.
 
-#![allow(dead_code, unused_imports, reason = "the foundation comes before the commands that stand on it")]
-
 mod args;
 mod cluster;
 mod commands;

@@ -4,7 +4,7 @@ mod connection;
 pub(crate) mod values;
 
 pub(crate) use connection::Connection;
-pub(crate) use values::{duration, timeout};
+pub(crate) use values::timeout;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

@@ -19,7 +19,7 @@ pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
 }
 
 /// What Go's `time.ParseDuration` takes, unless it is negative.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+fn duration(text: &str) -> Option<Duration> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     if rest == "0" {
         return Some(Duration::ZERO);

@@ -54,8 +54,10 @@ impl Completion {
             What::Fish => "fish",
             What::Powershell => "powershell",
         };
+        // By name, not by path: the script may be packed on one machine and used on another.
         let program = program()?;
-        let script = completing::script(shell, &program.display().to_string());
+        let name = program.file_name().and_then(|name| name.to_str()).unwrap_or("kubectl-edge");
+        let script = completing::script(shell, name);
         to_stdout(&script.ok_or_else(|| Failure::new(format!("there is no script for {shell}")))?)?;
         Ok(Output::nothing())
     }

@@ -144,11 +144,6 @@ impl Object {
         self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// A number within it; 0 if it is not there, as the API leaves zeros out.
-    pub(crate) fn number(&self, pointer: &str) -> i64 {
-        self.0.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
-    }
-
     /// Where it is.
     pub(crate) fn path(&self) -> String {
         format!("{}/{}", self.kind().path(self.namespace()), self.name())

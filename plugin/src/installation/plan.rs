@@ -134,11 +134,6 @@ impl Plan {
         }
         Ok(())
     }
-
-    /// How many objects something happens to.
-    pub(crate) fn count(&self, change: Change) -> usize {
-        self.steps.iter().filter(|step| step.change == change).count()
-    }
 }
 
 /// What comes of an object.

@@ -42,7 +42,6 @@ pub(crate) struct ReportHead {
     pub(crate) age: Option<Duration>,
     pub(crate) every: Option<Duration>,
     pub(crate) starved: bool,
-    pub(crate) leaving: bool,
 }
 
 /// The delay from one node to another.
@@ -202,7 +201,6 @@ impl ReportHead {
             age: age.map(|age| Duration::try_from(age).unwrap_or_default()),
             every: status.report_every_ms.map(millis),
             starved: status.starved,
-            leaving: status.leaving,
         }
     }
 

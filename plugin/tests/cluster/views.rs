@@ -106,6 +106,11 @@ fn views_of_a_cluster_with_delays() {
         matrix["groups"].as_array().unwrap().iter().filter_map(|it| it["name"].as_str()).collect();
     assert_eq!(names, ["bud", "cloud", "deb"]);
     assert_eq!(matrix["ms"], json!([[1.2, 19.0, 6.9], [18.9, null, null], [41.0, null, null]]));
+    let said = bed.says(&["latency", "matrix", "--by", "layer", "--layer", "10ms", "-o", "json"]);
+    let matrix: Value = serde_json::from_str(&said.out).unwrap();
+    let clusters: Vec<&str> =
+        matrix["groups"].as_array().unwrap().iter().filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!(clusters, ["cloud-1", "edge-1 +1", "edge-10"]);
     check(
         &bed.says(&["latency", "top"]),
         3,
@@ -117,6 +122,14 @@ fn views_of_a_cluster_with_delays() {
     );
     check(&bed.says(&["latency", "gone"]), 1, &[]);
 
+    explains(&bed);
+    drills(&bed);
+    let page = bed.says(&["latency", "export", "--html"]).out;
+    assert!(page.starts_with("<!doctype html>") && page.contains("\"LatencyPage\""));
+    assert_eq!(page.matches("</script").count(), 1, "nothing in the data ends the script");
+}
+
+fn explains(bed: &Bed) {
     let said = bed.says(&["explain", "waits"]);
     let expected = [
         "pod/waits waits\n0 of 4 nodes fit.\nFirst blocker per node:\n",
@@ -136,7 +149,9 @@ fn views_of_a_cluster_with_delays() {
     let blockers = report["items"][0]["blockers"].as_array().unwrap();
     let counted: u64 = blockers.iter().filter_map(|it| it["nodes"].as_u64()).sum();
     assert_eq!(counted + report["items"][0]["fitting"].as_u64().unwrap(), 4);
+}
 
+fn drills(bed: &Bed) {
     let said = bed.says(&["drill", "edge-2", "cloud-1", "gone"]);
     check(
         &said,
@@ -150,10 +165,6 @@ fn views_of_a_cluster_with_delays() {
     assert!(said.err.contains("error: nodes \"gone\" not found"), "{said:?}");
     let all = bed.says(&["drill", "--all"]);
     check(&all, 3, &["edge-10   1      0         1       0\n"]);
-
-    let page = bed.says(&["latency", "export", "--html"]).out;
-    assert!(page.starts_with("<!doctype html>") && page.contains("\"LatencyPage\""));
-    assert_eq!(page.matches("</script").count(), 1, "nothing in the data ends the script");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Nodes in groups: sites, and clusters of a layer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use edge_core::model::Delay;
+use edge_core::layers::{Delays, Layers, Member};
+use edge_core::model::{Delay, NodeName};
+use edge_core::placement::NodeSlot;
 
 use super::By;
 use super::scene::{Placed, Scene};
@@ -38,57 +40,103 @@ fn sites(scene: &Scene) -> Vec<Group> {
     by_name.into_iter().map(|(name, nodes)| Group { name, nodes }).collect()
 }
 
-/// A partition in which all of a cluster are within this delay of each other: each node joins the first cluster
-/// whose every member is near enough.
+/// The clusters of the layer of this delay, by the scheduler's own linkage. A node of which nothing is known is a
+/// cluster of its own.
 fn clusters(scene: &Scene, layer: Delay) -> Vec<Group> {
-    let is_near = |a: &Placed, b: &Placed| {
-        let ends = a.idx.zip(b.idx);
-        ends.and_then(|(a, b)| scene.measured.pair(a, b, scene.statistic).fresh())
-            .is_some_and(|it| it <= layer)
-    };
-    let mut groups: Vec<Group> = Vec::new();
+    let slot = |idx: usize| u32::try_from(idx).ok().map(NodeSlot);
+    let mut by_slot: HashMap<NodeSlot, &Placed> = HashMap::new();
+    let mut alone = Vec::new();
     for node in &scene.nodes {
-        match groups.iter_mut().find(|group| group.nodes.iter().all(|member| is_near(member, node))) {
-            Some(group) => group.nodes.push(node.clone()),
-            None => groups.push(Group { name: node.name.clone(), nodes: vec![node.clone()] }),
+        match node.idx.and_then(slot) {
+            Some(slot) => _ = by_slot.insert(slot, node),
+            None => alone.push(Group { name: node.name.clone(), nodes: vec![node.clone()] }),
         }
     }
-    for group in &mut groups {
-        if group.nodes.len() > 1 {
-            group.name = format!("{} +{}", group.name, group.nodes.len() - 1);
-        }
-    }
-    groups
+    let member =
+        |(slot, node): (&NodeSlot, &&Placed)| Member { slot: *slot, name: NodeName::new(node.name.as_str()) };
+    let members: Vec<Member> = by_slot.iter().map(member).collect();
+    let (layers, _) = Layers::link(&members, [layer], &Fresh(scene));
+    let clusters = layers.layers().into_iter().flat_map(|layer| layer.clusters);
+    let groups = clusters.map(|cluster| {
+        let nodes: Vec<Placed> =
+            cluster.iter().filter_map(|slot| by_slot.get(slot).map(|it| (*it).clone())).collect();
+        let first = nodes.first().map_or("", |node| &node.name);
+        let name = if nodes.len() > 1 { format!("{first} +{}", nodes.len() - 1) } else { first.to_owned() };
+        Group { name, nodes }
+    });
+    groups.chain(alone).collect()
 }
 
-/// What is measured from one group to another: the p95 of the pairs that are known, or what they all are.
-pub(super) fn between(scene: &Scene, from: &Group, to: &Group) -> (Pair, usize) {
-    let (mut fresh, mut stale) = (Vec::new(), Vec::new());
-    let mut is_unanswered = false;
-    // Of each row only what was measured is looked at: rows are short where there are many nodes.
-    let mut members: Vec<usize> = to.nodes.iter().filter_map(|node| node.idx).collect();
-    members.sort_unstable();
-    for a in from.nodes.iter().filter_map(|node| node.idx) {
-        for cell in scene.measured.row(a) {
-            if cell.peer == a || members.binary_search(&cell.peer).is_err() {
-                continue;
-            }
-            match cell.known(scene.statistic) {
-                Pair::Fresh(delay) => fresh.push(delay),
-                Pair::Stale(delay) => stale.push(delay),
-                Pair::Unanswered => is_unanswered = true,
-                Pair::Unknown => (),
+/// Fresh delays, as layers see them.
+struct Fresh<'a>(&'a Scene);
+
+impl Delays for Fresh<'_> {
+    fn between(&self, a: NodeSlot, b: NodeSlot) -> Option<Delay> {
+        self.0.measured.pair(a.idx(), b.idx(), self.0.statistic).fresh()
+    }
+
+    fn each_known(&self, from: NodeSlot, each: &mut dyn FnMut(NodeSlot, Delay)) {
+        for cell in self.0.measured.row(from.idx()) {
+            if let (Ok(peer), Some(delay)) = (
+                u32::try_from(cell.peer),
+                self.0.measured.pair(from.idx(), cell.peer, self.0.statistic).fresh(),
+            ) {
+                each(NodeSlot(peer), delay);
             }
         }
     }
-    let count = fresh.len();
-    let pair = match (high(&mut fresh), high(&mut stale)) {
-        (Some(delay), _) => Pair::Fresh(delay),
-        (None, Some(delay)) => Pair::Stale(delay),
-        (None, None) if is_unanswered => Pair::Unanswered,
-        (None, None) => Pair::Unknown,
-    };
-    (pair, count)
+}
+
+/// What is measured from each group to each that it has anything to: the p95 of the pairs that are known, or what
+/// they all are. Rows are short where there are many nodes, so they are gone through once.
+pub(super) fn between(scene: &Scene, groups: &[Group]) -> HashMap<(usize, usize), Pair> {
+    let mut group_of: Vec<Option<usize>> = vec![None; scene.measured.nodes.len()];
+    for (group, node) in
+        groups.iter().enumerate().flat_map(|(idx, it)| it.nodes.iter().map(move |node| (idx, node)))
+    {
+        if let Some(slot) = node.idx.and_then(|idx| group_of.get_mut(idx)) {
+            *slot = Some(group);
+        }
+    }
+    let group_of = |idx: usize| group_of.get(idx).copied().flatten();
+    let mut found: HashMap<(usize, usize), Seen> = HashMap::new();
+    for (from, idx) in (0..scene.measured.nodes.len()).filter_map(|idx| Some((group_of(idx)?, idx))) {
+        for cell in scene.measured.row(idx).iter().filter(|cell| cell.peer != idx) {
+            let Some(to) = group_of(cell.peer) else { continue };
+            found.entry((from, to)).or_default().add(cell.known(scene.statistic));
+        }
+    }
+    found.into_iter().map(|(ends, seen)| (ends, seen.pair())).collect()
+}
+
+/// What was seen of the pairs between two groups.
+#[derive(Default)]
+struct Seen {
+    fresh: Vec<Delay>,
+    stale: Vec<Delay>,
+    is_unanswered: bool,
+}
+
+// === impl Seen ===
+
+impl Seen {
+    fn add(&mut self, pair: Pair) {
+        match pair {
+            Pair::Fresh(delay) => self.fresh.push(delay),
+            Pair::Stale(delay) => self.stale.push(delay),
+            Pair::Unanswered => self.is_unanswered = true,
+            Pair::Unknown => (),
+        }
+    }
+
+    fn pair(mut self) -> Pair {
+        match (high(&mut self.fresh), high(&mut self.stale)) {
+            (Some(delay), _) => Pair::Fresh(delay),
+            (None, Some(delay)) => Pair::Stale(delay),
+            (None, None) if self.is_unanswered => Pair::Unanswered,
+            (None, None) => Pair::Unknown,
+        }
+    }
 }
 
 /// The 95th percentile, by nearest rank.

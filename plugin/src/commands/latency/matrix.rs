@@ -7,6 +7,7 @@ use super::cells::{legend, narrow, painted, text};
 use super::groups::{Group, between, groups};
 use super::scene::{Coverage, Scene};
 use super::{By, Matrix};
+use crate::args::Format;
 use crate::failure::Failure;
 use crate::look::Look;
 use crate::view::{API_VERSION, Output, Report};
@@ -38,19 +39,20 @@ struct GroupHead {
 
 /// All pairs of nodes.
 pub(super) fn all(scene: &Scene) -> Output {
-    let report = MatrixReport::new(scene, By::Node, &groups(scene, By::Node, Delay::ZERO));
+    let report = MatrixReport::new(scene, By::Node, &groups(scene, By::Node, Delay::ZERO), true);
     Output::ok(report).with_gaps(scene.gaps.clone())
 }
 
 // === impl Matrix ===
 
 impl Matrix {
-    pub(super) fn show(&self, scene: &Scene) -> Result<Output, Failure> {
+    pub(super) fn show(&self, scene: &Scene, format: Format) -> Result<Output, Failure> {
+        let is_object = matches!(format, Format::Json | Format::Yaml);
         let millis = self.layer.strip_suffix("ms").unwrap_or(&self.layer);
         let layer = Delay::parse_millis(millis);
         let layer = layer.map_err(|error| Failure::usage(format!("--layer {:?} {error}", self.layer)))?;
         let groups = groups(scene, self.by, layer);
-        let report = MatrixReport::new(scene, self.by, &groups);
+        let report = MatrixReport::new(scene, self.by, &groups, is_object);
         Ok(Output::ok(report).with_gaps(scene.gaps.clone()))
     }
 }
@@ -58,16 +60,19 @@ impl Matrix {
 // === impl MatrixReport ===
 
 impl MatrixReport {
-    fn new(scene: &Scene, by: By, groups: &[Group]) -> Self {
-        let cell = |from: usize, to: usize| {
-            let (from, to) = (groups.get(from)?, groups.get(to)?);
-            let is_itself = from.name == to.name && from.nodes.len() == 1;
-            (!is_itself).then(|| between(scene, from, to).0)
-        };
+    fn new(scene: &Scene, by: By, groups: &[Group], is_object: bool) -> Self {
+        let found = between(scene, groups);
         let count = groups.len();
-        // A map that nobody could read is not worked out; as an object it has no limit.
+        let is_itself =
+            |from: usize, to: usize| from == to && groups.get(from).is_some_and(|it| it.nodes.len() == 1);
+        let cell = |from: usize, to: usize| {
+            let known = found.get(&(from, to)).copied().unwrap_or(Pair::Unknown);
+            (!is_itself(from, to)).then_some(known)
+        };
+        // A picture that nobody could read is not worked out; as an object it has no limit.
+        let shown = if is_object || count <= MOST_ROWS { count } else { 0 };
         let cells: Vec<Vec<Option<Pair>>> =
-            (0..count).map(|from| (0..count).map(|to| cell(from, to)).collect()).collect();
+            (0..shown).map(|from| (0..shown).map(|to| cell(from, to)).collect()).collect();
         let ms = |pair: &Option<Pair>| pair.and_then(Pair::fresh).map(Delay::as_millis_f64);
         Self {
             api_version: API_VERSION,

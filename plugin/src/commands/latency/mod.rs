@@ -18,6 +18,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
 
+use crate::args::Format;
 use crate::completing::nodes as node_names;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -155,7 +156,7 @@ impl Latency {
         loop {
             let needs_pods = matches!(&self.view, Some(Subview::Top(_) | Subview::Export(_)));
             let scene = Scene::read(&cluster, how.statistic, needs_pods).await?;
-            let output = self.show(&scene)?;
+            let output = self.show(&scene, session.options.output)?;
             if !how.watch {
                 return Ok(output);
             }
@@ -170,9 +171,9 @@ impl Latency {
         }
     }
 
-    fn show(&self, scene: &Scene) -> Result<Output, Failure> {
+    fn show(&self, scene: &Scene, format: Format) -> Result<Output, Failure> {
         match (&self.view, &self.from, &self.to) {
-            (Some(Subview::Matrix(matrix)), ..) => matrix.show(scene),
+            (Some(Subview::Matrix(matrix)), ..) => matrix.show(scene, format),
             (Some(Subview::Top(top)), ..) => Ok(top.show(scene)),
             (Some(Subview::Export(export)), ..) => export.show(scene),
             (Some(Subview::Probe(_)), ..) => Ok(Output::nothing()),
