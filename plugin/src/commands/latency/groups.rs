@@ -7,7 +7,7 @@ use edge_core::model::{Delay, NodeName};
 use edge_core::placement::NodeSlot;
 
 use super::By;
-use super::scene::{Placed, Scene};
+use super::scene::{Placed, Scene, natural};
 use crate::world::Pair;
 
 /// A group of nodes.
@@ -37,7 +37,9 @@ fn sites(scene: &Scene) -> Vec<Group> {
         let site = node.zone.clone().unwrap_or_else(|| node.name.clone());
         by_name.entry(site).or_default().push(node.clone());
     }
-    by_name.into_iter().map(|(name, nodes)| Group { name, nodes }).collect()
+    let mut groups: Vec<Group> = by_name.into_iter().map(|(name, nodes)| Group { name, nodes }).collect();
+    groups.sort_by_cached_key(|group| natural(&group.name));
+    groups
 }
 
 /// The clusters of the layer of this delay, by the scheduler's own linkage. A node of which nothing is known is a

@@ -166,7 +166,7 @@ impl Scene {
 }
 
 /// A name with its numbers as numbers, so that edge-10 comes after edge-9.
-fn natural(name: &str) -> Vec<(String, u64)> {
+pub(super) fn natural(name: &str) -> Vec<(String, u64)> {
     let mut parts = Vec::new();
     let mut rest = name;
     while !rest.is_empty() {
@@ -221,7 +221,12 @@ impl Coverage {
     /// In one line.
     pub(super) fn head(&self) -> String {
         let Self { statistic, nodes, pairs, measured_pairs, stale_pairs, unanswered_pairs, .. } = self;
-        let share = (measured_pairs * 100).checked_div(*pairs).unwrap_or(0);
+        let thousandths = (measured_pairs * 1000).checked_div(*pairs).unwrap_or(0);
+        // Where each node measures a few of many, the first place after the point is what there is to see.
+        let share = match thousandths {
+            0..100 => format!("{}.{}", thousandths / 10, thousandths % 10),
+            _ => (thousandths / 10).to_string(),
+        };
         let mut parts = vec![
             format!("{statistic} round trip, ms"),
             format!("{nodes} nodes"),
