@@ -1,4 +1,14 @@
-//! The scheduler over real kubelets, on this machine. They need root; `runc` and `nftables` are installed if they are missing
-//! and `apt-get` is there.
+//! The scheduler over real kubelets, on this machine. They need root; `runc` and others are installed if they are missing and
+//! `apt-get` is there.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy knows tests, but not the functions they share"
+)]
 
 mod delay;
+mod image;
+mod installed;
+mod paths;
+mod permissions;
