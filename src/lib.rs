@@ -19,3 +19,4 @@ pub mod probe;
 pub mod run;
 pub mod serving;
 pub mod setup;
+pub mod survey;

@@ -1,5 +1,6 @@
 //! Everything together: what is set up at start, and the order of the end.
 
+mod delays;
 mod scheduler;
 
 use std::sync::Arc;
@@ -11,11 +12,11 @@ use edge_core::state::{Backoff, Config, Event, State};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tracing::{debug, info};
+use tracing::info;
 
 use crate::clock::Clock;
 use crate::cluster::{self, Actor, Clients};
-use crate::delays::{Link, Source};
+use crate::delays::Source;
 use crate::lease::{self, Leadership, Tenure};
 use crate::metrics::{CycleTimer, Metrics, Query};
 use crate::serving::guard::{Guard, GuardSettings, TrustError};
@@ -41,8 +42,8 @@ pub struct Options {
     pub max_unschedulable: Duration,
     /// Whether a standby begins to watch the cluster only when it leads.
     pub watch_when_leading: bool,
-    /// Where delays come from.
-    pub delays: Source,
+    /// Where delays come from; nowhere, if there is none: every delay but that of a node to itself is unknown.
+    pub delays: Vec<Source>,
     /// What is made of them.
     pub delay_rules: DelayRules,
     /// How many bindings may be on their way at once.
@@ -111,7 +112,7 @@ pub async fn run(
     let (looks, queries) = mpsc::channel(QUERY_CAPACITY);
     let mut vital = JoinSet::new();
     if let Some(serving) = options.serving {
-        serve(serving, health.clone(), metrics.clone(), looks, &mut vital).await?;
+        serve(serving, health.clone(), metrics.clone(), looks.clone(), &mut vital).await?;
     }
     for watch in cluster::watch::all(&clients.api, &events) {
         let tenure = options.watch_when_leading.then(|| leadership.tenure.clone());
@@ -122,12 +123,15 @@ pub async fn run(
             watch.await
         });
     }
-    let delays = options.delays.run(Link { in_use: in_use_rx, events: events.clone() });
-    vital.spawn(async move {
-        let closed = delays.await;
-        debug!(%closed, "the source of delays ended");
-        "the source of delays"
-    });
+    let parts = delays::Parts {
+        client: clients.delays.clone(),
+        in_use: in_use_rx,
+        events: events.clone(),
+        looks,
+        tenure: leadership.tenure.clone(),
+        clock,
+    };
+    delays::begin(options.delays, parts, &mut vital);
     let actor = Actor::new(clients, leadership.tenure.clone(), clock, events);
     let served: Vec<&str> = options.profiles.iter().map(|profile| &*profile.scheduler_name).collect();
     info!(profiles = ?served, "scheduling");

@@ -106,7 +106,7 @@ pub async fn connect(
     cluster::connect(kubeconfig, cli.misc.master.as_deref(), (client.qps, client.burst), metrics).await
 }
 
-/// What is to be run. Of two sources of delays that of the flags counts.
+/// What is to be run. The file of the flags stands in for that of the configuration, and goes before all sources.
 pub fn options(
     config: &Configuration,
     cli: Cli,
@@ -114,14 +114,13 @@ pub fn options(
     metrics: Metrics,
 ) -> Result<Options, ConfigError> {
     let mut delay_rules = config.delay_rules();
-    let delays = match cli.delays.source() {
-        Source::None => config.delays().unwrap_or(Source::None),
-        source @ Source::File(_) => {
-            delay_rules.sources.retain(|source| *source != DelaySource::File);
-            delay_rules.sources.insert(0, DelaySource::File);
-            source
-        }
-    };
+    let mut delays = config.delays();
+    if let Some(file) = cli.delays.source() {
+        delays.retain(|source| !matches!(source, Source::File(_)));
+        delays.insert(0, file);
+        delay_rules.sources.retain(|source| *source != DelaySource::File);
+        delay_rules.sources.insert(0, DelaySource::File);
+    }
     Ok(Options {
         profiles: config.profiles()?,
         backoff: config.backoff(),

@@ -21,12 +21,9 @@ pub struct DelayArgs {
 // === impl DelayArgs ===
 
 impl DelayArgs {
-    /// The source that the flags ask for.
-    pub fn source(self) -> Source {
+    /// The source that the flags ask for, if they do.
+    pub fn source(self) -> Option<Source> {
         let Self { delay_matrix, metadata } = self;
-        match (delay_matrix, metadata) {
-            (Some(matrix), Some(metadata)) => Source::File(FileSource { matrix, metadata }),
-            (None, _) | (_, None) => Source::None,
-        }
+        Some(Source::File(FileSource { matrix: delay_matrix?, metadata: metadata? }))
     }
 }

@@ -53,7 +53,7 @@ impl Actor {
     /// Executes actions by `client` and sends what came of them to `events`. Nothing is bound but within
     /// `tenure`, by `clock`.
     pub fn new(clients: Clients, tenure: Tenure, clock: Clock, events: mpsc::Sender<Event>) -> Self {
-        let Clients { api: client, events: events_client, lease: _ } = clients;
+        let Clients { api: client, events: events_client, lease: _, delays: _ } = clients;
         Self {
             conditions: Conditions::new(client.clone()),
             notices: Notices::new(events_client),

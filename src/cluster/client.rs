@@ -37,6 +37,11 @@ pub enum ConnectError {
     Client(#[source] kube::Error),
 }
 
+/// How many requests about `NodeDelays` are sent a second in the long run, and at once: with what agents write
+/// themselves it is to stay far from what hurts the API server.
+const NODE_DELAYS_PER_SECOND: f32 = 40.0;
+const NODE_DELAYS_AT_ONCE: i32 = 40;
+
 /// Clients for the API server, each with a limit of its own, so that neither the Lease nor bindings wait for
 /// what is said of pods.
 #[derive(Clone)]
@@ -47,12 +52,14 @@ pub struct Clients {
     pub events: kube::Client,
     /// For the Lease.
     pub lease: kube::Client,
+    /// For `NodeDelays`.
+    pub delays: kube::Client,
 }
 
 impl From<kube::Client> for Clients {
     /// The same client for everything.
     fn from(client: kube::Client) -> Self {
-        Self { api: client.clone(), events: client.clone(), lease: client }
+        Self { api: client.clone(), events: client.clone(), lease: client.clone(), delays: client }
     }
 }
 
@@ -66,13 +73,20 @@ pub async fn connect(
     metrics: &ClientMetrics,
 ) -> Result<Clients, ConnectError> {
     let config = config(kubeconfig, master).await?;
-    let client = || {
+    let client = |limit: Limit| {
         let timer = metrics.layer(&host(&config));
         let builder = ClientBuilder::try_from(config.clone()).map_err(ConnectError::Client)?;
         // Waiting for a turn is no part of a request.
-        Ok(builder.with_layer(&timer).with_layer(&Limit::new(qps, burst)).build())
+        Ok(builder.with_layer(&timer).with_layer(&limit).build())
     };
-    Ok(Clients { api: client()?, events: client()?, lease: client()? })
+    let limit = || Limit::new(qps, burst);
+    let delays = Limit::new(NODE_DELAYS_PER_SECOND, NODE_DELAYS_AT_ONCE);
+    Ok(Clients {
+        api: client(limit())?,
+        events: client(limit())?,
+        lease: client(limit())?,
+        delays: client(delays)?,
+    })
 }
 
 async fn config(kubeconfig: Option<&Path>, master: Option<&str>) -> Result<Config, ConnectError> {

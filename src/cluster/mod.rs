@@ -7,6 +7,7 @@
 //! review   questions about those who ask us
 //! lease    the Lease that one replica holds
 //! own_delays  a probe agent's own NodeDelays
+//! node_delays, probe_key   what nodes are to measure, and the keys by which their agents know each other
 //! ```
 
 pub mod act;
@@ -15,10 +16,12 @@ pub mod client;
 mod condition;
 mod lease;
 mod limit;
+mod node_delays;
 mod notice;
 mod object;
 pub mod own_delays;
 mod preempt;
+mod probe_key;
 pub mod review;
 mod selecting;
 mod series;
@@ -33,4 +36,6 @@ pub mod watch;
 pub use act::Actor;
 pub use client::{Clients, ConnectError, connect, delegate};
 pub use lease::LeaseLock;
+pub use node_delays::{Scribe, Written};
 pub use own_delays::OwnDelays;
+pub use probe_key::{KeyError, KeyStore, SeenSecret};

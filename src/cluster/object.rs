@@ -23,6 +23,8 @@ pub(super) trait Kind: Clone + Debug + Send + Sync + 'static {
     type Object: DeserializeOwned + Clone + Debug + Send;
     /// What the core makes of it.
     type Model: Send;
+    /// What is told of it, and so to whom.
+    type Told: Send;
 
     /// What it is called in the log.
     const NAME: &'static str;
@@ -40,8 +42,8 @@ pub(super) trait Kind: Clone + Debug + Send + Sync + 'static {
     /// An object of which nothing is known but which one it is.
     fn bare(identity: &Identity) -> Self::Model;
 
-    /// What the core is told.
-    fn event(change: Change<Self::Model>) -> Event;
+    /// What is told.
+    fn event(change: Change<Self::Model>) -> Self::Told;
 }
 
 /// Pods.
@@ -156,6 +158,7 @@ impl Kind for Pods {
     type Api = v1::Pod;
     type Object = PodObject;
     type Model = Pod;
+    type Told = Event;
 
     const NAME: &'static str = "pod";
     const WITHOUT: Option<&'static str> = None;
@@ -184,6 +187,7 @@ impl Kind for Nodes {
     type Api = v1::Node;
     type Object = NodeObject;
     type Model = Node;
+    type Told = Event;
 
     const NAME: &'static str = "node";
     const WITHOUT: Option<&'static str> = None;
@@ -211,6 +215,7 @@ impl Kind for Namespaces {
     type Api = v1::Namespace;
     type Object = NamespaceObject;
     type Model = Namespace;
+    type Told = Event;
 
     const NAME: &'static str = "namespace";
     const WITHOUT: Option<&'static str> = Some("namespaceSelector of pod affinity");
@@ -238,6 +243,7 @@ impl Kind for DisruptionBudgets {
     type Api = PodDisruptionBudget;
     type Object = DisruptionBudgetObject;
     type Model = DisruptionBudget;
+    type Told = Event;
 
     const NAME: &'static str = "poddisruptionbudget";
     const WITHOUT: Option<&'static str> = Some("keeping PodDisruptionBudgets in preemption");

@@ -39,6 +39,7 @@ impl<S: Selects> Kind for Selecting<S> {
     type Api = S::Api;
     type Object = S::Object;
     type Model = PodSelector;
+    type Told = Event;
 
     const NAME: &'static str = S::NAME;
     const WITHOUT: Option<&'static str> = Some("spreading by default the pods that it selects");

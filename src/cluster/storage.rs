@@ -26,6 +26,7 @@ macro_rules! kind {
             type Api = $api;
             type Object = $object;
             type Model = $model;
+            type Told = Event;
 
             const NAME: &'static str = $name;
             const WITHOUT: Option<&'static str> = Some($without);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use edge_core::state::{Change, Event};
-use edge_core::wire::Interner;
+use edge_core::wire::{Interner, NodeDelays};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use kube::Api;
@@ -16,6 +16,7 @@ use kube::runtime::watcher::{self, InitialListStrategy, watcher};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+use super::node_delays::Delays;
 use super::object::{DisruptionBudgets, Kind, Namespaces, Nodes, Pods, Received, Undecodable};
 use super::selecting::{ReplicaSet, ReplicationController, Selecting, Service, StatefulSet};
 use super::shortfall;
@@ -32,6 +33,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 /// How long a watch rests that is forbidden: permissions are seldom granted while one waits.
 const FORBIDDEN_PAUSE: Duration = Duration::from_mins(1);
+/// How long a watch rests whose kind the server doesn't know: an installation may be under way.
+const UNKNOWN_PAUSE: Duration = Duration::from_secs(10);
 
 /// The watches of everything the core knows of. Each is a future to be spawned that ends only when nobody
 /// takes events any more, with the name of what was watched. When `events` is full a watch waits, and with
@@ -57,7 +60,15 @@ pub fn all(client: &kube::Client, events: &mpsc::Sender<Event>) -> Vec<BoxFuture
     ]
 }
 
-fn boxed<K: Kind>(
+/// The watch of what nodes measure, and of what they are to measure.
+pub fn node_delays(
+    client: &kube::Client,
+    told: mpsc::Sender<Change<NodeDelays>>,
+) -> BoxFuture<'static, &'static str> {
+    follow(client.clone(), told, Reader::<Delays>::new(&Arc::default())).boxed()
+}
+
+fn boxed<K: Kind<Told = Event>>(
     client: &kube::Client,
     events: &mpsc::Sender<Event>,
     interner: &Arc<Mutex<Interner>>,
@@ -75,8 +86,17 @@ struct Reader<K: Kind> {
     skipped_in_all: u64,
     /// Whether the core has been told what there is.
     told: bool,
-    /// Whether it was logged that the watch is forbidden.
-    forbidden: bool,
+    /// Why there is no watch, as was logged.
+    refused: Option<Refusal>,
+}
+
+/// Why there is nothing to be had of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// We have no permission.
+    Forbidden,
+    /// The server doesn't know the kind.
+    Unknown,
 }
 
 /// A pause that grows from failure to failure.
@@ -86,7 +106,7 @@ struct Pause {
 
 async fn follow<K: Kind>(
     client: kube::Client,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<K::Told>,
     mut reader: Reader<K>,
 ) -> &'static str {
     let mut strategy = InitialListStrategy::StreamingList;
@@ -113,17 +133,16 @@ async fn follow<K: Kind>(
                     break;
                 }
                 Err(error) => {
-                    let without = if is_forbidden(&error) { K::WITHOUT } else { None };
-                    let Some(without) = without else {
+                    let (Some(refusal), Some(without)) = (Refusal::of(&error), K::WITHOUT) else {
                         pause.wait(K::NAME, &error).await;
                         continue;
                     };
-                    if let Some(change) = reader.do_without(without, &error)
+                    if let Some(change) = reader.do_without(refusal, without, &error)
                         && events.send(K::event(change)).await.is_err()
                     {
                         return K::NAME;
                     }
-                    tokio::time::sleep(FORBIDDEN_PAUSE).await;
+                    tokio::time::sleep(refusal.pause()).await;
                 }
             }
         }
@@ -142,16 +161,31 @@ fn refuses_streaming(error: &watcher::Error) -> bool {
     }
 }
 
-/// Whether the server doesn't let us watch the kind.
-fn is_forbidden(error: &watcher::Error) -> bool {
-    match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => status.code == 403,
-        watcher::Error::InitialListFailed(_)
-        | watcher::Error::WatchStartFailed(_)
-        | watcher::Error::WatchFailed(_)
-        | watcher::Error::NoResourceVersion => false,
+// === impl Refusal ===
+
+impl Refusal {
+    fn of(error: &watcher::Error) -> Option<Self> {
+        let code = match error {
+            watcher::Error::InitialListFailed(kube::Error::Api(status))
+            | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+            | watcher::Error::WatchError(status) => status.code,
+            watcher::Error::InitialListFailed(_)
+            | watcher::Error::WatchStartFailed(_)
+            | watcher::Error::WatchFailed(_)
+            | watcher::Error::NoResourceVersion => return None,
+        };
+        match code {
+            403 => Some(Self::Forbidden),
+            404 => Some(Self::Unknown),
+            _ => None,
+        }
+    }
+
+    fn pause(self) -> Duration {
+        match self {
+            Self::Forbidden => FORBIDDEN_PAUSE,
+            Self::Unknown => UNKNOWN_PAUSE,
+        }
     }
 }
 
@@ -165,7 +199,7 @@ impl<K: Kind> Reader<K> {
             skipped: HashSet::new(),
             skipped_in_all: 0,
             told: false,
-            forbidden: false,
+            refused: None,
         }
     }
 
@@ -184,7 +218,7 @@ impl<K: Kind> Reader<K> {
             }
             watcher::Event::InitDone => {
                 info!(kind = K::NAME, count = self.listed.len(), "listed");
-                (self.told, self.forbidden) = (true, false);
+                (self.told, self.refused) = (true, None);
                 shortfall::note_forbidden(K::NAME, false);
                 Some(Change::Reset(std::mem::take(&mut self.listed)))
             }
@@ -199,16 +233,23 @@ impl<K: Kind> Reader<K> {
         }
     }
 
-    /// What the core is to be told of a kind that may not be watched: that there is none, so that it does not
-    /// wait for ever; nothing if it knows of some, from before the permission was taken away.
-    fn do_without(&mut self, without: &str, error: &watcher::Error) -> Option<Change<K::Model>> {
-        if self.forbidden {
-            debug!(kind = K::NAME, %error, "still forbidden");
-        } else {
-            warn!(kind = K::NAME, %without, %error, "may not be watched; doing without");
+    /// What is to be told of a kind that can't be watched: that there is none, so that nobody waits for ever;
+    /// nothing if some are known, from before.
+    fn do_without(
+        &mut self,
+        refusal: Refusal,
+        without: &str,
+        error: &watcher::Error,
+    ) -> Option<Change<K::Model>> {
+        match refusal {
+            _ if self.refused == Some(refusal) => debug!(kind = K::NAME, %error, "still can't be watched"),
+            Refusal::Forbidden => {
+                warn!(kind = K::NAME, %without, %error, "may not be watched; doing without");
+            }
+            Refusal::Unknown => info!(kind = K::NAME, %without, "is not known to the server; doing without"),
         }
-        self.forbidden = true;
-        shortfall::note_forbidden(K::NAME, true);
+        self.refused = Some(refusal);
+        shortfall::note_forbidden(K::NAME, refusal == Refusal::Forbidden);
         let first = !std::mem::replace(&mut self.told, true);
         first.then(|| Change::Reset(Vec::new()))
     }

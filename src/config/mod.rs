@@ -103,8 +103,9 @@ impl Configuration {
     }
 
     /// Where delays come from, if a profile says: the same for all that do.
-    pub fn delays(&self) -> Option<Source> {
-        self.profiles.iter().find_map(ProfileConfiguration::delays)
+    pub fn delays(&self) -> Vec<Source> {
+        let sources = self.profiles.iter().map(ProfileConfiguration::delays);
+        sources.into_iter().find(|sources| !sources.is_empty()).unwrap_or_default()
     }
 
     /// What is made of delays: the same for all profiles that say.

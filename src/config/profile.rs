@@ -98,8 +98,8 @@ impl ProfileConfiguration {
     }
 
     /// Where delays come from, if the profile says.
-    pub(super) fn delays(&self) -> Option<Source> {
-        self.args.iter().find_map(|args| args.source())
+    pub(super) fn delays(&self) -> Vec<Source> {
+        self.args.iter().flat_map(|args| args.sources()).collect()
     }
 
     /// What is made of them, if the profile says.

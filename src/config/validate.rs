@@ -36,7 +36,8 @@ fn profiles(config: &Configuration, path: &Path, errors: &mut FieldErrors) {
             let path = own.child("plugins").child("queueSort");
             errors.invalid(path, &profile.own, "must be the same for all profiles");
         }
-        if profile.delays().is_some_and(|source| config.delays().is_some_and(|first| first != source)) {
+        let sources = profile.delays();
+        if !sources.is_empty() && sources != config.delays() {
             let detail = "sources must be the same for all profiles";
             errors.forbidden(own.child("pluginConfig"), detail);
         } else if profile.delay_rules().is_some_and(|rules| rules != config.delay_rules()) {

@@ -7,8 +7,8 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use edge_core::delay::DelayRow;
 use edge_core::delay::file::{FileError, InputFile, read_rows};
+use edge_core::delay::{DelayRow, DelaySource, Measurement, Report, Statistics};
 use edge_core::model::NodeName;
 use tracing::{error, info, warn};
 
@@ -124,6 +124,8 @@ impl Reader {
     async fn look(&mut self, source: &FileSource, in_use: Vec<NodeName>, link: &Link) -> Result<(), Closed> {
         let stamps = source.stamps();
         let changed = self.seen != Some(stamps) || self.missing_looks > 0;
+        let unused = self.served.iter().filter(|name| !in_use.contains(name)).cloned();
+        unused.for_each(|from| link.publisher.publish(report(&DelayRow { from, to: Vec::new() })));
         self.served.retain(|name| in_use.contains(name));
         let mut wanted = in_use;
         if !changed {
@@ -146,6 +148,9 @@ impl Reader {
             info!("the delay files are good again");
         }
         self.served.extend(rows.iter().map(|row| row.from.clone()));
+        for row in &rows {
+            link.publisher.publish(report(row));
+        }
         link.send(rows).await
     }
 
@@ -167,6 +172,17 @@ impl Reader {
         self.served.extend(unknown.iter().cloned());
         link.send_unknown(unknown).await
     }
+}
+
+/// A row of the matrix, as what was measured: one value of which nothing else is known.
+fn report(row: &DelayRow) -> Report {
+    let rows = row.to.iter().map(|(peer, delay)| {
+        let statistics =
+            Statistics { min: Some(*delay), p50: Some(*delay), samples: 1, ..Statistics::default() };
+        Measurement { peer: peer.clone(), statistics }
+    });
+    let source = DelaySource::File;
+    Report { from: row.from.clone(), source, every: None, starved: false, rows: rows.collect() }
 }
 
 /// Reads aside, because a large matrix takes a second.

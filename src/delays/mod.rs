@@ -7,16 +7,15 @@ use edge_core::model::NodeName;
 use edge_core::state::Event;
 use tokio::sync::{mpsc, watch};
 
+use crate::survey::Publisher;
+
 pub use file::FileSource;
 
-/// Where delays come from.
-///
-/// A source is told which nodes' delays are in use, and sends a row for each new one at once, an empty
-/// one if it knows nothing, and for each one that changes.
+/// Where delays come from. Several may run; which goes before which is the core's rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Nowhere: every delay but that of a node to itself is unknown.
-    None,
+    /// The probe agents of the nodes, by their `NodeDelays`, which [`crate::survey`] reads and writes.
+    Probe,
     /// A matrix and its metadata, in the BME formats.
     File(FileSource),
 }
@@ -33,21 +32,25 @@ pub struct Link {
     pub in_use: watch::Receiver<Vec<NodeName>>,
     /// Where rows go.
     pub events: mpsc::Sender<Event>,
+    /// Where it is told what is to be seen as `NodeDelays`.
+    pub publisher: Publisher,
 }
 
-// === impl Source ===
-
-impl Source {
-    /// Serves rows until the scheduler ends.
-    pub async fn run(self, link: Link) -> Closed {
-        let ended = match self {
-            Self::None => serve_nothing(link).await,
-            Self::File(source) => source.run(link).await,
-        };
-        match ended {
-            Ok(never) => match never {},
-            Err(closed) => closed,
-        }
+/// Serves rows until the scheduler ends: one for each node whose delays come into use, at once, an empty one if
+/// nothing is known, and one for each that changes.
+pub async fn serve(sources: &[Source], link: Link) -> Closed {
+    let file = sources.iter().find_map(|source| match source {
+        Source::File(file) => Some(file.clone()),
+        Source::Probe => None,
+    });
+    let ended = match file {
+        Some(file) => file.run(link).await,
+        // What agents report comes as it comes: nobody waits for it.
+        None => serve_nothing(link).await,
+    };
+    match ended {
+        Ok(never) => match never {},
+        Err(closed) => closed,
     }
 }
 

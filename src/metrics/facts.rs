@@ -1,6 +1,9 @@
 //! What is read from the core when somebody looks.
 
-use edge_core::placement::Profile;
+use edge_core::delay::DelaySource;
+use edge_core::measure::AnchorInUse;
+use edge_core::model::{Name, NodeName};
+use edge_core::placement::{NodeSlot, Profile};
 use edge_core::state::{Incoming, QueueLen, State};
 use tokio::sync::oneshot;
 
@@ -13,6 +16,17 @@ pub enum Query {
     Facts(oneshot::Sender<Box<Facts>>),
     /// At what each pod asks for; nothing is said by one who doesn't lead.
     Resources(oneshot::Sender<Option<Vec<PodAmounts>>>),
+    /// At what is to be measured.
+    Interest(oneshot::Sender<Interest>),
+}
+
+/// What a plan of measurements depends on.
+#[derive(Clone, Debug, Default)]
+pub struct Interest {
+    /// The nodes with their UIDs.
+    pub nodes: Vec<(NodeName, Name)>,
+    /// The anchors that pods name.
+    pub anchors: Vec<AnchorInUse>,
 }
 
 /// What the core counts.
@@ -30,10 +44,23 @@ pub struct Facts {
     pub bindings: usize,
     /// Rows of delays in use.
     pub delay_rows: usize,
+    /// Pairs of nodes with measurements, counted by direction and source, and the bytes that they take.
+    pub measured: (usize, usize),
     /// Delay constraints of placed pods that are broken.
     pub delay_violations: usize,
     /// The name of the Lease, if there is an election, and whether this replica holds it.
     pub lease: Option<(String, bool)>,
+}
+
+// === impl Interest ===
+
+impl Interest {
+    /// Reads it.
+    pub fn of(state: &State) -> Self {
+        let nodes = state.snapshot().nodes.iter();
+        let nodes = nodes.map(|view| (view.node.name.clone(), view.node.uid.clone())).collect();
+        Self { nodes, anchors: state.anchors_in_use() }
+    }
 }
 
 // === impl Facts ===
@@ -52,10 +79,24 @@ impl Facts {
             cached: [("nodes", state.snapshot().nodes.len()), ("pods", pods), ("assumed_pods", assumed)],
             bindings: state.in_flight(),
             delay_rows: state.snapshot().delays.slots().count(),
+            measured: measured(state),
             delay_violations: state.violations().count(),
             lease: None,
         }
     }
+}
+
+fn measured(state: &State) -> (usize, usize) {
+    let measured = state.snapshot().delays.measured();
+    let slots =
+        (0..state.snapshot().nodes.num_slots()).filter_map(|idx| u32::try_from(idx).ok().map(NodeSlot));
+    let of = |slot| {
+        [DelaySource::Probe, DelaySource::Goldpinger, DelaySource::File]
+            .map(|source| measured.reported(source, slot).len())
+            .iter()
+            .sum::<usize>()
+    };
+    (slots.map(of).sum(), measured.size())
 }
 
 fn unschedulable(state: &State) -> Vec<(&'static str, String, usize)> {

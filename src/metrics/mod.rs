@@ -32,7 +32,7 @@ use std::collections::BTreeSet;
 use prometheus::TextEncoder;
 
 pub use client::{ClientMetrics, RequestTimer, TimedRequests};
-pub use facts::{Facts, Query};
+pub use facts::{Facts, Interest, Query};
 pub use health::HealthMetrics;
 pub use probe::{ProbeFacts, ProbeMetrics};
 pub use resources::{PodAmounts, render as render_resources};

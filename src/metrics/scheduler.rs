@@ -32,6 +32,8 @@ pub struct SchedulerMetrics {
     cached: IntGaugeVec,
     leads: IntGaugeVec,
     delay_rows: IntGaugeVec,
+    measured_pairs: IntGaugeVec,
+    measured_bytes: IntGaugeVec,
     delay_violations: IntGaugeVec,
     undecodable: IntCounterVec,
     forbidden: IntGaugeVec,
@@ -158,6 +160,18 @@ impl SchedulerMetrics {
                 "Number of nodes from which delays are kept, because a pod is bound by them.",
                 &[],
             )?,
+            measured_pairs: families.gauges(
+                "edge_scheduler_measured_pairs",
+                Alpha,
+                "Number of pairs of nodes with measurements, by direction and source.",
+                &[],
+            )?,
+            measured_bytes: families.gauges(
+                "edge_scheduler_measured_bytes",
+                Alpha,
+                "Bytes of memory that measurements take.",
+                &[],
+            )?,
             delay_violations: families.gauges(
                 "edge_scheduler_delay_violations",
                 Alpha,
@@ -228,8 +242,17 @@ impl SchedulerMetrics {
 
     /// Takes over what is read when somebody looks.
     pub(super) fn set(&self, facts: &Facts) {
-        let Facts { pending, incoming, unschedulable, cached, bindings, delay_rows, delay_violations, lease } =
-            facts;
+        let Facts {
+            pending,
+            incoming,
+            unschedulable,
+            cached,
+            bindings,
+            delay_rows,
+            measured: (measured_pairs, measured_bytes),
+            delay_violations,
+            lease,
+        } = facts;
         let set = |gauges: &IntGaugeVec, labels: &[&str], value: usize| {
             gauges.with_label_values(labels).set(i64::try_from(value).unwrap_or(i64::MAX));
         };
@@ -255,6 +278,8 @@ impl SchedulerMetrics {
         }
         set(&self.running, &["binding"], *bindings);
         set(&self.delay_rows, &[], *delay_rows);
+        set(&self.measured_pairs, &[], *measured_pairs);
+        set(&self.measured_bytes, &[], *measured_bytes);
         set(&self.delay_violations, &[], *delay_violations);
         if let Some((name, leads)) = lease {
             set(&self.leads, &[name], usize::from(*leads));

@@ -12,7 +12,7 @@ use tracing::info;
 use crate::clock::Clock;
 use crate::cluster::Actor;
 use crate::lease::Tenure;
-use crate::metrics::{CycleTimer, Facts, PodAmounts, Query, SchedulerMetrics};
+use crate::metrics::{CycleTimer, Facts, Interest, PodAmounts, Query, SchedulerMetrics};
 use crate::serving::Health;
 
 /// How many events or actions are worked on before other tasks get their turn.
@@ -127,6 +127,7 @@ impl Scheduler {
                 let lease = self.lease.clone().map(|name| (name, leads));
                 _ = to.send(Box::new(Facts { lease, ..Facts::of(&self.state) }));
             }
+            Query::Interest(to) => _ = to.send(Interest::of(&self.state)),
             Query::Resources(to) => _ = to.send(leads.then(|| PodAmounts::all(&self.state))),
         }
     }

@@ -130,14 +130,17 @@ impl Bed {
 
     /// Starts a scheduler with further flags; its log has this name.
     pub(crate) fn replica(&self, name: &str, flags: &[&str]) -> Replica {
+        let [kubeconfig, matrix, metadata] =
+            [self.cp.kubeconfig().to_owned(), self.matrix(), self.metadata()]
+                .map(|it| it.display().to_string());
+        let files = ["--kubeconfig", &kubeconfig, "--delay-matrix", &matrix, "--metadata", &metadata];
+        self.configured(name, &[&files, flags].concat())
+    }
+
+    /// Starts a scheduler with these flags alone; its log has this name.
+    pub(crate) fn configured(&self, name: &str, flags: &[&str]) -> Replica {
         let log = self.delays.path().join(format!("{name}.log"));
         let child = Command::new(env!("CARGO_BIN_EXE_edge-scheduler"))
-            .arg("--kubeconfig")
-            .arg(self.cp.kubeconfig())
-            .arg("--delay-matrix")
-            .arg(self.matrix())
-            .arg("--metadata")
-            .arg(self.metadata())
             .args(["-v=2", "--secure-port=0"])
             .args(flags)
             .stdin(Stdio::null())

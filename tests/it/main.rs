@@ -28,6 +28,8 @@ mod probe;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]
+mod survey;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod volumes;

@@ -34,7 +34,7 @@ fn object(name: &str, status: &Value) -> Value {
 }
 
 /// The probe agent of a node.
-fn agent(bed: &Bed, node: &str) -> Client {
+pub(crate) fn agent(bed: &Bed, node: &str) -> Client {
     bed.cp.client().with_token(agents_token(bed, node))
 }
 

@@ -262,3 +262,29 @@ async fn a_kind_that_may_be_watched_later_is_listed_then() {
     }
     watches.iter().for_each(tokio::task::JoinHandle::abort);
 }
+
+#[tokio::test(start_paused = true)]
+async fn node_delays_are_looked_for_until_the_server_knows_them() {
+    let object = json!({"kind": "NodeDelays", "metadata": {"name": "edge-1", "resourceVersion": "1"}});
+    let count = AtomicUsize::new(0);
+    let (server, client) = Server::start(move |_, _| match count.fetch_add(1, Ordering::Relaxed) {
+        0..3 => failure(404, "the server could not find the requested resource"),
+        3 => stream(&[said("ADDED", &object), end_of_list(5)]),
+        _ => Answer::Hang,
+    });
+    let (told, mut received) = mpsc::channel(4);
+    let watch = tokio::spawn(watch::node_delays(&client, told));
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        match received.recv().await {
+            Some(Change::Reset(all)) => {
+                seen.push(all.iter().map(|it| it.node.to_string()).collect::<Vec<_>>());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(seen, [vec![], vec!["edge-1".to_owned()]], "there are none, and that is told once");
+    let line = server.asked()[0].line.clone();
+    assert!(line.contains("/apis/kubectl-edge.dev/v1alpha1/nodedelays?"), "{line}");
+    watch.abort();
+}

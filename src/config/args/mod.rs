@@ -59,8 +59,8 @@ trait Args: Debug + DeserializeOwned + Serialize + Send + Sync + 'static {
     }
 
     /// Where delays come from, if they say.
-    fn delays(&self) -> Option<Source> {
-        None
+    fn delays(&self) -> Vec<Source> {
+        Vec::new()
     }
 
     /// What is made of them, if they say.
@@ -78,7 +78,7 @@ pub(super) trait PluginArgs: Debug + Send + Sync {
     /// The plugin with these arguments; none if the arguments don't change it.
     fn build(&self) -> Option<Box<dyn Plugin>>;
     /// Where delays come from, if they say.
-    fn source(&self) -> Option<Source>;
+    fn sources(&self) -> Vec<Source>;
     /// What is made of them, if they say.
     fn rules(&self) -> Option<DelayRules>;
     /// As they are written.
@@ -185,7 +185,7 @@ impl<T: Args> PluginArgs for T {
         self.plugin()
     }
 
-    fn source(&self) -> Option<Source> {
+    fn sources(&self) -> Vec<Source> {
         self.delays()
     }
 

@@ -38,10 +38,15 @@ struct SourceArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<FileArgs>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    probe: Option<Value>,
+    probe: Option<ProbeArgs>,
     #[serde(skip_serializing_if = "Option::is_none")]
     goldpinger: Option<Value>,
 }
+
+/// The probe agents; they are told by the scheduler what to measure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct ProbeArgs {}
 
 /// The files of the BME edge scheduler.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +56,7 @@ struct FileArgs {
     metadata: PathBuf,
 }
 
-const NOT_YET: &str = "this version does not measure delays; remove it and give a source `file`";
+const NOT_YET: &str = "this version does not have it; remove it";
 
 impl Args for NetworkDelayArgs {
     const PLUGIN: &'static str = "NetworkDelay";
@@ -75,7 +80,11 @@ impl Args for NetworkDelayArgs {
             errors.forbidden(path.child("layers"), NOT_YET);
         }
         for (idx, source) in self.sources.iter().enumerate() {
-            source.validate(idx, &path.child("sources").index(idx), errors);
+            let path = path.child("sources").index(idx);
+            source.validate(&path, errors);
+            if self.sources.iter().take(idx).any(|earlier| earlier.source() == source.source()) {
+                errors.forbidden(path, "a source may stand once");
+            }
         }
     }
 
@@ -95,9 +104,8 @@ impl Args for NetworkDelayArgs {
         })
     }
 
-    fn delays(&self) -> Option<Source> {
-        let FileArgs { delay_matrix, metadata } = self.sources.first()?.file.clone()?;
-        Some(Source::File(FileSource { matrix: delay_matrix, metadata }))
+    fn delays(&self) -> Vec<Source> {
+        self.sources.iter().filter_map(SourceArgs::delays).collect()
     }
 }
 
@@ -112,27 +120,30 @@ impl SourceArgs {
         probe.or_else(goldpinger).or_else(|| file.as_ref().map(|_| DelaySource::File))
     }
 
-    fn validate(&self, idx: usize, path: &Path, errors: &mut FieldErrors) {
-        for (field, _) in
-            [("probe", &self.probe), ("goldpinger", &self.goldpinger)].into_iter().filter(|it| it.1.is_some())
-        {
-            errors.forbidden(path.child(field), NOT_YET);
+    fn delays(&self) -> Option<Source> {
+        let Self { file, probe, goldpinger: _ } = self;
+        let file = file.clone().map(|FileArgs { delay_matrix, metadata }| {
+            Source::File(FileSource { matrix: delay_matrix, metadata })
+        });
+        probe.map(|ProbeArgs {}| Source::Probe).or(file)
+    }
+
+    fn validate(&self, path: &Path, errors: &mut FieldErrors) {
+        let Self { file, probe, goldpinger } = self;
+        if goldpinger.is_some() {
+            errors.forbidden(path.child("goldpinger"), NOT_YET);
         }
-        if idx > 0 {
-            errors.forbidden(path.clone(), "this version reads delays from one source");
+        match [file.is_some(), probe.is_some(), goldpinger.is_some()].into_iter().filter(|set| *set).count() {
+            0 => errors.required(path.clone(), "one of `probe`, `file`"),
+            1 => (),
+            _ => errors.forbidden(path.clone(), "it is one source; write each as an element of its own"),
         }
-        match &self.file {
-            Some(file) => {
-                let path = path.child("file");
-                let files = [("delayMatrix", &file.delay_matrix), ("metadata", &file.metadata)];
-                for (field, _) in files.into_iter().filter(|(_, file)| file.as_os_str().is_empty()) {
-                    errors.required(path.child(field), "the path of a file");
-                }
+        if let Some(file) = file {
+            let path = path.child("file");
+            let files = [("delayMatrix", &file.delay_matrix), ("metadata", &file.metadata)];
+            for (field, _) in files.into_iter().filter(|(_, file)| file.as_os_str().is_empty()) {
+                errors.required(path.child(field), "the path of a file");
             }
-            None if self.probe.is_none() && self.goldpinger.is_none() => {
-                errors.required(path.child("file"), "a source is `file`");
-            }
-            None => (),
         }
     }
 }

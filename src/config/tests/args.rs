@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use edge_core::delay::{DelayRules, Statistic};
+use edge_core::delay::{DelayRules, DelaySource, Statistic};
 
 use super::*;
+use crate::delays::FileSource;
 
 #[test]
 fn upstreams_arguments_are_checked_as_upstream_does() {
@@ -156,8 +157,8 @@ fn our_plugins_take_arguments_in_the_same_way() {
     );
     check_args(
         "NetworkDelay",
-        "sources: [{probe: {}}]",
-        "@.sources[0].probe: Forbidden: this version does not measure delays; remove it and give a source `file`",
+        "sources: [{probe: {}}, {probe: {}}]",
+        "@.sources[1]: Forbidden: a source may stand once",
     );
     check_args(
         "NetworkDelay",
@@ -167,10 +168,20 @@ fn our_plugins_take_arguments_in_the_same_way() {
          @.hysteresis: Invalid value: \"0.1%\": must be a whole percentage from 0% to 100%, such as \"10%\", \
          @.anchorGrace: Invalid value: \"-1s\": must be zero or positive]",
     );
-    let config = accepted(
-        "profiles: [{pluginConfig: [{name: NetworkDelay, args: {sources: [{file: {delayMatrix: /m, metadata: /d}}]}}]}]",
+    check_args(
+        "NetworkDelay",
+        "sources: [{}, {probe: {}, file: {delayMatrix: /m}}, {goldpinger: {}}]",
+        "[@.sources[0]: Required value: one of `probe`, `file`, \
+         @.sources[1]: Forbidden: it is one source; write each as an element of its own, \
+         @.sources[1].file.metadata: Required value: the path of a file, \
+         @.sources[2].goldpinger: Forbidden: this version does not have it; remove it]",
     );
-    assert!(matches!(config.delays(), Some(Source::File(file)) if file.matrix.as_os_str() == "/m"));
+    let config = accepted(
+        "profiles: [{pluginConfig: [{name: NetworkDelay, args: {sources: [{probe: {}}, {file: {delayMatrix: /m, metadata: /d}}]}}]}]",
+    );
+    let file = FileSource { matrix: "/m".into(), metadata: "/d".into() };
+    assert_eq!(config.delays(), [Source::Probe, Source::File(file)]);
+    assert_eq!(config.delay_rules().sources, [DelaySource::Probe, DelaySource::File]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tables of objects, as the API has them, and what is read from them.
 
 mod company;
+mod node_delays;
 mod nodes;
 mod pods;
 mod requests;

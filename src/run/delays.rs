@@ -1,0 +1,53 @@
+//! What brings delays: the sources, and the survey.
+
+use edge_core::model::NodeName;
+use edge_core::state::Event;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tracing::debug;
+
+use crate::clock::Clock;
+use crate::cluster::{KeyStore, Scribe};
+use crate::delays::{self, Link, Source};
+use crate::lease::Tenure;
+use crate::metrics::Query;
+use crate::survey::{self, Publisher, Survey};
+
+/// What it is made of.
+pub(super) struct Parts {
+    /// For `NodeDelays` and the agents' key.
+    pub(super) client: kube::Client,
+    /// The nodes whose delays are in use.
+    pub(super) in_use: watch::Receiver<Vec<NodeName>>,
+    /// The core.
+    pub(super) events: mpsc::Sender<Event>,
+    /// Where the core is asked.
+    pub(super) looks: mpsc::Sender<Query>,
+    /// Whether this replica writes.
+    pub(super) tenure: Tenure,
+    /// By this clock.
+    pub(super) clock: Clock,
+}
+
+/// Begins all of it as tasks. Without sources nothing is asked of the server.
+pub(super) fn begin(sources: Vec<Source>, parts: Parts, vital: &mut JoinSet<&'static str>) {
+    let Parts { client, in_use, events, looks, tenure, clock } = parts;
+    let publisher = Publisher::default();
+    let link = Link { in_use: in_use.clone(), events: events.clone(), publisher: publisher.clone() };
+    let probe = sources.contains(&Source::Probe);
+    if probe {
+        vital.spawn(survey::keep(KeyStore::new(client.clone()), tenure.clone(), clock));
+    }
+    if !sources.is_empty() {
+        let told = survey::watch(&client, vital);
+        let scribe = Scribe::new(client);
+        let outside = publisher;
+        let survey = Survey { probe, told, outside, in_use, events, looks, scribe, tenure, clock };
+        vital.spawn(survey.run());
+    }
+    vital.spawn(async move {
+        let closed = delays::serve(&sources, link).await;
+        debug!(%closed, "the source of delays ended");
+        "the source of delays"
+    });
+}
