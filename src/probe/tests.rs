@@ -64,7 +64,7 @@ fn who_has_another_key_or_name_or_refuses_has_not_answered() {
             (Transport::Tcp, "b", Keyring::own()),
         ] {
             scope.spawn(move || {
-                assert_eq!(answered(transport, bound, name, keyring), 0, "{transport:?} {name}")
+                assert_eq!(answered(transport, bound, name, keyring), 0, "{transport:?} {name}");
             });
         }
     });
