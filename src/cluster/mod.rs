@@ -4,6 +4,7 @@
 //! client   the connection
 //! watch    pods, nodes and what else they are judged by, decoded slimly, as events for the core
 //! act      what the core wants done: bindings, conditions, events
+//! instances  pods that measure for somebody else
 //! review   questions about those who ask us
 //! lease    the Lease that one replica holds
 //! own_delays  a probe agent's own NodeDelays
@@ -14,6 +15,7 @@ pub mod act;
 mod answer;
 pub mod client;
 mod condition;
+mod instances;
 mod lease;
 mod limit;
 mod node_delays;
@@ -35,6 +37,7 @@ pub mod watch;
 
 pub use act::Actor;
 pub use client::{Clients, ConnectError, connect, delegate};
+pub use instances::{Directory, Instance};
 pub use lease::LeaseLock;
 pub use node_delays::{Scribe, Written};
 pub use own_delays::OwnDelays;

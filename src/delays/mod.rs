@@ -1,15 +1,18 @@
 //! Sources of delays. A source is one file here and one variant of [`Source`].
 
 mod file;
+mod goldpinger;
 
 use edge_core::delay::DelayRow;
 use edge_core::model::NodeName;
 use edge_core::state::Event;
 use tokio::sync::{mpsc, watch};
 
+use crate::cluster::Directory;
 use crate::survey::Publisher;
 
 pub use file::FileSource;
+pub use goldpinger::GoldpingerSource;
 
 /// Where delays come from. Several may run; which goes before which is the core's rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub enum Source {
     Probe,
     /// A matrix and its metadata, in the BME formats.
     File(FileSource),
+    /// Goldpinger, which is asked again and again.
+    Goldpinger(GoldpingerSource),
 }
 
 /// The scheduler does not listen any more.
@@ -26,7 +31,7 @@ pub enum Source {
 pub struct Closed;
 
 /// How a source talks with the scheduler.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Link {
     /// The nodes whose delays are in use.
     pub in_use: watch::Receiver<Vec<NodeName>>,
@@ -34,6 +39,8 @@ pub struct Link {
     pub events: mpsc::Sender<Event>,
     /// Where it is told what is to be seen as `NodeDelays`.
     pub publisher: Publisher,
+    /// Where those are found who are asked.
+    pub directory: Directory,
 }
 
 /// Serves rows until the scheduler ends: one for each node whose delays come into use, at once, an empty one if
@@ -41,12 +48,29 @@ pub struct Link {
 pub async fn serve(sources: &[Source], link: Link) -> Closed {
     let file = sources.iter().find_map(|source| match source {
         Source::File(file) => Some(file.clone()),
-        Source::Probe => None,
+        Source::Probe | Source::Goldpinger(_) => None,
     });
-    let ended = match file {
-        Some(file) => file.run(link).await,
-        // What agents report comes as it comes: nobody waits for it.
-        None => serve_nothing(link).await,
+    let goldpinger = sources.iter().find_map(|source| match source {
+        Source::Goldpinger(goldpinger) => Some(goldpinger.clone()),
+        Source::Probe | Source::File(_) => None,
+    });
+    let asked = link.clone();
+    let asking = async {
+        match goldpinger {
+            Some(goldpinger) => goldpinger.run(&asked).await,
+            None => std::future::pending().await,
+        }
+    };
+    let rows = async {
+        match file {
+            Some(file) => file.run(link).await,
+            // What is measured comes as it comes: nobody waits for it.
+            None => serve_nothing(link).await,
+        }
+    };
+    let ended = tokio::select! {
+        ended = rows => ended,
+        ended = asking => ended,
     };
     match ended {
         Ok(never) => match never {},

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tracing::debug;
 
 use crate::clock::Clock;
-use crate::cluster::{KeyStore, Scribe};
+use crate::cluster::{Directory, KeyStore, Scribe};
 use crate::delays::{self, Link, Source};
 use crate::lease::Tenure;
 use crate::metrics::Query;
@@ -33,7 +33,12 @@ pub(super) struct Parts {
 pub(super) fn begin(sources: Vec<Source>, parts: Parts, vital: &mut JoinSet<&'static str>) {
     let Parts { client, in_use, events, looks, tenure, clock } = parts;
     let publisher = Publisher::default();
-    let link = Link { in_use: in_use.clone(), events: events.clone(), publisher: publisher.clone() };
+    let link = Link {
+        in_use: in_use.clone(),
+        events: events.clone(),
+        publisher: publisher.clone(),
+        directory: Directory::new(client.clone()),
+    };
     let probe = sources.contains(&Source::Probe);
     if probe {
         vital.spawn(survey::keep(KeyStore::new(client.clone()), tenure.clone(), clock));

@@ -1,6 +1,7 @@
 //! Arguments of NetworkDelay.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use edge_core::delay::{DelayRules, DelaySource, Hysteresis, Statistic};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::Args;
 use crate::config::duration::GoDuration;
 use crate::config::error::{FieldErrors, Path};
-use crate::delays::{FileSource, Source};
+use crate::delays::{FileSource, GoldpingerSource, Source};
 
 /// Where delays come from, and what is made of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,13 +41,30 @@ struct SourceArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     probe: Option<ProbeArgs>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    goldpinger: Option<Value>,
+    goldpinger: Option<GoldpingerArgs>,
 }
 
 /// The probe agents; they are told by the scheduler what to measure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct ProbeArgs {}
+
+/// Goldpinger, of which each pod is asked over HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct GoldpingerArgs {
+    /// All namespaces if it is empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    namespace: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selector: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interval: Option<GoDuration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<GoDuration>,
+}
 
 /// The files of the BME edge scheduler.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,20 +139,21 @@ impl SourceArgs {
     }
 
     fn delays(&self) -> Option<Source> {
-        let Self { file, probe, goldpinger: _ } = self;
+        let Self { file, probe, goldpinger } = self;
+        let goldpinger = || Some(Source::Goldpinger(goldpinger.as_ref()?.source()));
         let file = file.clone().map(|FileArgs { delay_matrix, metadata }| {
             Source::File(FileSource { matrix: delay_matrix, metadata })
         });
-        probe.map(|ProbeArgs {}| Source::Probe).or(file)
+        probe.map(|ProbeArgs {}| Source::Probe).or(file).or_else(goldpinger)
     }
 
     fn validate(&self, path: &Path, errors: &mut FieldErrors) {
         let Self { file, probe, goldpinger } = self;
-        if goldpinger.is_some() {
-            errors.forbidden(path.child("goldpinger"), NOT_YET);
+        if let Some(goldpinger) = goldpinger {
+            goldpinger.validate(&path.child("goldpinger"), errors);
         }
         match [file.is_some(), probe.is_some(), goldpinger.is_some()].into_iter().filter(|set| *set).count() {
-            0 => errors.required(path.clone(), "one of `probe`, `file`"),
+            0 => errors.required(path.clone(), "one of `probe`, `goldpinger`, `file`"),
             1 => (),
             _ => errors.forbidden(path.clone(), "it is one source; write each as an element of its own"),
         }
@@ -144,6 +163,37 @@ impl SourceArgs {
             for (field, _) in files.into_iter().filter(|(_, file)| file.as_os_str().is_empty()) {
                 errors.required(path.child(field), "the path of a file");
             }
+        }
+    }
+}
+
+// === impl GoldpingerArgs ===
+
+impl GoldpingerArgs {
+    /// With the defaults: the labels of Goldpinger's chart, its port, and how often it measures.
+    fn source(&self) -> GoldpingerSource {
+        let Self { namespace, selector, port, interval, timeout } = self;
+        GoldpingerSource {
+            namespace: namespace.clone(),
+            selector: selector.clone().unwrap_or_else(|| "app.kubernetes.io/name=goldpinger".to_owned()),
+            port: port.unwrap_or(8080),
+            every: interval.map_or(Duration::from_secs(30), GoDuration::get),
+            timeout: timeout.map_or(Duration::from_secs(6), GoDuration::get),
+        }
+    }
+
+    fn validate(&self, path: &Path, errors: &mut FieldErrors) {
+        if self.selector.as_ref().is_some_and(String::is_empty) {
+            errors.invalid(path.child("selector"), "", "would be all pods; give the labels of Goldpinger's");
+        }
+        if self.port == Some(0) {
+            errors.invalid(path.child("port"), 0, "must be between 1 and 65535");
+        }
+        if let Some(interval) = self.interval.filter(|it| *it < GoDuration::from_secs(1)) {
+            errors.invalid(path.child("interval"), interval, "must be at least 1s");
+        }
+        if let Some(timeout) = self.timeout.filter(|it| !it.is_positive()) {
+            errors.invalid(path.child("timeout"), timeout, "must be greater than 0");
         }
     }
 }

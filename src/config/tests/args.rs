@@ -5,7 +5,7 @@ use std::time::Duration;
 use edge_core::delay::{DelayRules, DelaySource, Statistic};
 
 use super::*;
-use crate::delays::FileSource;
+use crate::delays::{FileSource, GoldpingerSource};
 
 #[test]
 fn upstreams_arguments_are_checked_as_upstream_does() {
@@ -170,12 +170,26 @@ fn our_plugins_take_arguments_in_the_same_way() {
     );
     check_args(
         "NetworkDelay",
-        "sources: [{}, {probe: {}, file: {delayMatrix: /m}}, {goldpinger: {}}]",
-        "[@.sources[0]: Required value: one of `probe`, `file`, \
+        "sources: [{}, {probe: {}, file: {delayMatrix: /m}}, {goldpinger: {selector: '', port: 0, interval: 5ms, timeout: 0s}}]",
+        "[@.sources[0]: Required value: one of `probe`, `goldpinger`, `file`, \
          @.sources[1]: Forbidden: it is one source; write each as an element of its own, \
          @.sources[1].file.metadata: Required value: the path of a file, \
-         @.sources[2].goldpinger: Forbidden: this version does not have it; remove it]",
+         @.sources[2].goldpinger.selector: Invalid value: \"\": would be all pods; give the labels of Goldpinger's, \
+         @.sources[2].goldpinger.port: Invalid value: 0: must be between 1 and 65535, \
+         @.sources[2].goldpinger.interval: Invalid value: \"5ms\": must be at least 1s, \
+         @.sources[2].goldpinger.timeout: Invalid value: \"0s\": must be greater than 0]",
     );
+    let config = accepted(
+        "profiles: [{pluginConfig: [{name: NetworkDelay, args: {sources: [{goldpinger: {namespace: monitoring, selector: app=goldpinger}}]}}]}]",
+    );
+    let goldpinger = GoldpingerSource {
+        namespace: "monitoring".to_owned(),
+        selector: "app=goldpinger".to_owned(),
+        port: 8080,
+        every: Duration::from_secs(30),
+        timeout: Duration::from_secs(6),
+    };
+    assert_eq!(config.delays(), [Source::Goldpinger(goldpinger)]);
     let config = accepted(
         "profiles: [{pluginConfig: [{name: NetworkDelay, args: {sources: [{probe: {}}, {file: {delayMatrix: /m, metadata: /d}}]}}]}]",
     );
