@@ -143,6 +143,7 @@ fn decide(state: &mut State, pod: &PodKey) -> Option<Outcome> {
             | Action::Read(_)
             | Action::Report(_)
             | Action::Announce(_)
+            | Action::AnnounceDelay(_)
             | Action::Preempt(_)
             | Action::AnnouncePreempted(_)
             | Action::Nominate(..)
