@@ -202,7 +202,7 @@ fn our_plugins_take_arguments_in_the_same_way() {
 fn what_is_made_of_delays_is_the_same_for_all_profiles() {
     let with = |args: &str| format!("pluginConfig: [{{name: NetworkDelay, args: {{{args}}}}}]");
     let twenty = with("hysteresis: 20%, statistic: p50, staleAfter: 1m, anchorGrace: 0s");
-    let config = accepted(&format!("profiles: [{{{twenty}}}, {{schedulerName: b}}]"));
+    let config = accepted(&format!("profiles: [{{schedulerName: a, {twenty}}}, {{schedulerName: b}}]"));
     let expected = DelayRules {
         hysteresis: "20%".parse().unwrap(),
         statistic: Statistic::P50,
@@ -213,7 +213,7 @@ fn what_is_made_of_delays_is_the_same_for_all_profiles() {
     assert_eq!(config.delay_rules(), expected);
     let other = with("hysteresis: 5%");
     check(
-        &format!("profiles: [{{{twenty}}}, {{schedulerName: b, {other}}}]"),
+        &format!("profiles: [{{schedulerName: a, {twenty}}}, {{schedulerName: b, {other}}}]"),
         "profiles[1].pluginConfig: Forbidden: arguments of NetworkDelay must be the same for all profiles",
     );
 }

@@ -44,7 +44,7 @@ pub(crate) fn ours() -> Result<Vec<Profile>, Error> {
     profiles.map_err(|error| Error::Configuration(error.to_string()))
 }
 
-fn args(name: &str, args: Value) -> Value {
+fn args(name: &str, args: &Value) -> Value {
     json!({"name": name, "args": args})
 }
 
@@ -54,7 +54,7 @@ fn spread_by_list() -> Value {
         [constraint(1, "zone", "DoNotSchedule"), constraint(2, "kubernetes.io/hostname", "ScheduleAnyway")];
     json!({
         "schedulerName": VARIANTS[0],
-        "pluginConfig": [args("PodTopologySpread", json!({"defaultingType": "List", "defaultConstraints": constraints}))],
+        "pluginConfig": [args("PodTopologySpread", &json!({"defaultingType": "List", "defaultConstraints": constraints}))],
     })
 }
 
@@ -63,9 +63,9 @@ fn packed() -> Value {
     json!({
         "schedulerName": VARIANTS[1],
         "pluginConfig": [
-            args("NodeResourcesFit", json!({"scoringStrategy": {"type": "MostAllocated", "resources": resources}})),
-            args("NodeResourcesBalancedAllocation", json!({"resources": [{"name": "cpu", "weight": 1}, {"name": "ephemeral-storage", "weight": 1}]})),
-            args("InterPodAffinity", json!({"hardPodAffinityWeight": 60, "ignorePreferredTermsOfExistingPods": true})),
+            args("NodeResourcesFit", &json!({"scoringStrategy": {"type": "MostAllocated", "resources": resources}})),
+            args("NodeResourcesBalancedAllocation", &json!({"resources": [{"name": "cpu", "weight": 1}, {"name": "ephemeral-storage", "weight": 1}]})),
+            args("InterPodAffinity", &json!({"hardPodAffinityWeight": 60, "ignorePreferredTermsOfExistingPods": true})),
         ],
     })
 }
@@ -84,13 +84,13 @@ fn by_ratio() -> Value {
     json!({
         "schedulerName": VARIANTS[2],
         "pluginConfig": [
-            args("NodeResourcesFit", json!({
+            args("NodeResourcesFit", &json!({
                 "scoringStrategy": strategy,
                 "ignoredResources": ["example.com/nic"],
                 "ignoredResourceGroups": ["other.example.com"],
             })),
-            args("NodeAffinity", json!({"addedAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}})),
-            args("InterPodAffinity", json!({"hardPodAffinityWeight": 0})),
+            args("NodeAffinity", &json!({"addedAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}})),
+            args("InterPodAffinity", &json!({"hardPodAffinityWeight": 0})),
         ],
     })
 }
@@ -107,7 +107,7 @@ fn reweighted() -> Value {
             "multiPoint": {"enabled": [{"name": "TaintToleration", "weight": 11}]},
         },
         "pluginConfig": [
-            args("DefaultPreemption", json!({"minCandidateNodesPercentage": 100, "minCandidateNodesAbsolute": 1})),
+            args("DefaultPreemption", &json!({"minCandidateNodesPercentage": 100, "minCandidateNodesAbsolute": 1})),
         ],
     })
 }
