@@ -36,7 +36,7 @@ pub(crate) fn describe(judgement: &Judgement) -> String {
     }
 }
 
-/// A message without what PostFilter says: what DynamicResources says comes first, and if it fails it alone.
+/// A message without what PostFilter says: what `DynamicResources` says comes first, and if it fails it alone.
 fn without_post_filter(message: &str) -> &str {
     let message = message.split(" no new claims to deallocate").next().unwrap_or_default();
     message.strip_suffix(" not found").unwrap_or(message)
