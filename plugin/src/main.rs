@@ -16,7 +16,7 @@
 //! ```
 //!
 //! A command that needs the cluster is an `async fn run(&self, session: &Session) -> Result<Output, Failure>`, run
-//! by [`Session::online`], which ends it at SIGINT. It begins with `session.connect().await?`. What can't be seen
+//! by [`session::Session::online`], which ends it at SIGINT. It begins with `session.connect().await?`. What can't be seen
 //! for want of a permission is collected in [`cluster::Gaps`] and given to `Output::with_gaps`: exit code 4.
 
 mod args;

@@ -17,6 +17,7 @@ use crate::view::{Output, to_stdout};
 /// kubectl asks a program named kubectl_complete-edge. "install" puts a link of that name beside the
 /// plugin, where it stays when krew upgrades the plugin; kubectl's own completion must be set up.
 /// The scripts are for calling kubectl-edge without kubectl.
+#[allow(rustdoc::invalid_html_tags, reason = "the words are shown on a terminal")]
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub(crate) struct Completion {
