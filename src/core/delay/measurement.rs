@@ -61,3 +61,10 @@ pub struct Report {
     /// By peer.
     pub rows: Vec<Measurement>,
 }
+
+// === impl Statistics ===
+
+impl Statistics {
+    /// So many samples of a probe agent are needed at least for its delays to count.
+    pub const ENOUGH_SAMPLES: u16 = 5;
+}

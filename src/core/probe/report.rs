@@ -50,6 +50,8 @@ pub struct Reporter {
 struct Told {
     delays: [Option<Delay>; 3],
     is_reachable: bool,
+    /// Whether there are samples enough for the delays to count.
+    counts: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -126,9 +128,10 @@ impl Reporter {
         let reason = match self.told.get(peer) {
             Some(old) if old.is_reachable != new.is_reachable => Some(Reason::Urgent),
             _ if in_burst => None,
-            None if bounds.is_empty() => Some(Reason::Moved),
-            None => Some(Reason::Urgent),
-            Some(old) => old.reason(&new, bounds),
+            Some(old) if old.counts || !new.counts => old.reason(&new, bounds),
+            // Nothing was said of it yet, or too little to count.
+            Some(_) | None if bounds.is_empty() => Some(Reason::Moved),
+            Some(_) | None => Some(Reason::Urgent),
         };
         if let Some(reason) = reason {
             self.note(reason, now);
@@ -213,6 +216,7 @@ impl Told {
         Self {
             delays: [statistics.min, statistics.p50, statistics.p95],
             is_reachable: statistics.missed < UNREACHABLE_AFTER,
+            counts: statistics.samples >= Statistics::ENOUGH_SAMPLES,
         }
     }
 
@@ -233,5 +237,25 @@ impl Told {
             (old, new) => old != new,
         };
         pairs().any(has_moved).then_some(Reason::Moved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_of_which_too_little_was_said_is_told_again_once_it_counts() {
+        let at = |secs| Time::from_origin(Duration::from_secs(secs));
+        let of = |samples| Statistics { samples, p50: Delay::from_micros(40).ok(), ..Statistics::default() };
+        let peer = NodeName::from("a");
+        let mut reporter = Reporter::new(Duration::from_mins(10), 0.5);
+        reporter.resume(Duration::from_mins(10), true);
+        reporter.begin([(&peer, &of(3))], at(1_000));
+        reporter.written();
+        reporter.observe(&peer, &of(4), &[], false, at(1_001));
+        assert!(!reporter.is_busy());
+        reporter.observe(&peer, &of(8), &[], false, at(1_002));
+        assert!(reporter.is_busy());
     }
 }

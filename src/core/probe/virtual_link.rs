@@ -9,8 +9,6 @@ use crate::delay::Statistics;
 use crate::model::{Delay, NodeName, Time};
 
 const MICRO: Duration = Duration::from_micros(1);
-/// So many samples it takes for statistics to be trusted.
-const ENOUGH_SAMPLES: u16 = 5;
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// At most how long a packet lies before somebody reads it.
 const LYING: Duration = Duration::from_micros(300);
@@ -158,7 +156,7 @@ fn check_stepped(seed: u64, steps: [Option<(Time, i64)>; 2]) {
         let error = format!("{steps:?}: {seen:?} at {at:?}");
         assert!(seen + 2 * UNNOTICED >= took && seen <= took + 2 * LYING + MICRO, "{error}");
         assert_eq!(statistics.lost, 0, "{error}");
-        if statistics.samples >= ENOUGH_SAMPLES {
+        if statistics.samples >= crate::delay::Statistics::ENOUGH_SAMPLES {
             let [p50, p95] = [statistics.p50, statistics.p95].map(delay);
             assert!(p50.abs_diff(took) <= 2 * UNNOTICED, "{error}: p50 {p50:?}");
             assert!(p95 <= took + 2 * LYING + MICRO, "{error}: p95 {p95:?}");

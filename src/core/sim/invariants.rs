@@ -317,7 +317,7 @@ fn knows_delays(state: &State, truth: &View, from: &NodeName) -> Checked {
         let measured = truth.delay(from, to);
         // The last ones may still be in force.
         if known.is_none_or(|known| !truth.is_unheard(from) || !truth.heard.last(from, to).contains(&known)) {
-            same("a delay", &known, &measured)?;
+            same(&format!("the delay of {from} and {to}"), &known, &measured)?;
         }
     }
     Ok(())

@@ -47,9 +47,6 @@ pub struct HysteresisError;
 
 /// After so many report periods without a word a measurement is stale.
 const STALE_PERIODS: u32 = 3;
-/// So many samples an agent's statistics need to be trusted, lost probes included.
-const ENOUGH_SAMPLES: u16 = 5;
-
 // === impl DelayRules ===
 
 impl Default for DelayRules {
@@ -95,7 +92,7 @@ impl Statistic {
     /// What `statistics` of this source say of the delay, if they can be trusted. An agent's need some samples;
     /// another source has one, which it answers for.
     pub fn of(self, source: DelaySource, statistics: &Statistics) -> Option<Delay> {
-        if source == DelaySource::Probe && statistics.samples < ENOUGH_SAMPLES {
+        if source == DelaySource::Probe && statistics.samples < Statistics::ENOUGH_SAMPLES {
             return None;
         }
         let Statistics { min, p50, p95, .. } = *statistics;

@@ -327,8 +327,10 @@ impl Pair {
                 Self::Fresh { delay, source, until },
                 Self::Fresh { delay: back, source: _, until: back_until },
             ) => Self::Fresh { delay: delay.max(back), source, until: until.min(back_until) },
+            // What counted last is what was fresh for longer.
             (Self::Stale { delay, since }, Self::Stale { delay: back, since: back_since }) => {
-                Self::Stale { delay: delay.max(back), since: since.max(back_since) }
+                let (since, delay) = (since, delay).max((back_since, back));
+                Self::Stale { delay, since }
             }
             (this, other) => this.or(other),
         }
