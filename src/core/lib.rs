@@ -22,6 +22,8 @@ pub mod model;
 pub mod placement;
 pub mod probe;
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod sim;
 pub mod simulation;
 pub mod state;

@@ -5,22 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::model::Delay;
 use crate::placement::NodeSlot;
-
-/// Random numbers by a seed (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
-    }
-
-    fn index(&mut self, bound: usize) -> usize {
-        usize::try_from(self.below(bound as u64)).unwrap()
-    }
-}
+use crate::random::Random;
 
 fn ms(ms: u64) -> Delay {
     Delay::from_micros(u32::try_from(ms * 1000).unwrap()).unwrap()
@@ -127,9 +112,9 @@ fn by_the_book(n: usize, delays: &PairDelays, bound: Delay) -> BTreeSet<BTreeSet
 fn without_ties_clusters_are_those_of_complete_linkage_by_the_book() {
     let mut random = Random(0x0b5e);
     for round in 0..150 {
-        let n = 1 + random.index(16);
+        let n = 1 + random.below(16);
         let mut values: Vec<u64> = (0..n as u64 * n as u64).collect();
-        (1..values.len()).for_each(|idx| values.swap(idx, random.index(idx + 1)));
+        (1..values.len()).for_each(|idx| values.swap(idx, random.below(idx + 1)));
         let pairs = (0..n).flat_map(|a| (0..a).map(move |b| (a, b)));
         let delays: Vec<_> = pairs
             .filter(|_| round % 3 == 0 || random.below(3) > 0)
@@ -151,8 +136,8 @@ fn without_ties_clusters_are_those_of_complete_linkage_by_the_book() {
 fn layers_are_nested_partitions_within_their_values_and_no_two_clusters_could_be_one() {
     let mut random = Random(0x5eed);
     for _ in 0..300 {
-        let n = 1 + random.index(14);
-        let unknown = [0, 10, 60][random.index(3)];
+        let n = 1 + random.below(14);
+        let unknown = [0, 10, 60][random.below(3)];
         let delays = random_delays(&mut random, n, unknown);
         let table = table(n, random.below(2) == 0, &delays);
         let (layers, _) = Layers::link(&members(n), [0, 3, 5, 5, 9, 11].map(ms), &table);
@@ -176,7 +161,7 @@ fn layers_are_nested_partitions_within_their_values_and_no_two_clusters_could_be
 fn the_order_in_which_nodes_and_delays_come_makes_no_difference_nor_does_the_form_of_the_table() {
     let mut random = Random(0xde7e);
     for _ in 0..100 {
-        let n = 1 + random.index(14);
+        let n = 1 + random.below(14);
         let mut delays = random_delays(&mut random, n, 20);
         let mut nodes = members(n);
         let bounds = [2, 5, 9].map(ms);
@@ -213,12 +198,12 @@ fn change(
     let n = 12;
     match random.below(8) {
         0 => {
-            let member = members(n).swap_remove(random.index(n));
+            let member = members(n).swap_remove(random.below(n));
             layers.join(&member, delays);
             present.insert(member.slot.idx(), member);
         }
         1 => {
-            let gone = random.index(n);
+            let gone = random.below(n);
             layers.leave(slot(gone));
             present.remove(&gone);
         }
@@ -230,18 +215,18 @@ fn change(
         3 => {
             // Everything at once, and told by nobody.
             for _ in 0..random.below(10) {
-                let (a, b) = (random.index(n), random.index(n));
+                let (a, b) = (random.below(n), random.below(n));
                 let delay = (random.below(4) > 0).then(|| ms(random.below(12)));
                 delays.replace(slot(a), slot(b), delay);
             }
-            present.remove(&random.index(n));
-            let member = members(n).swap_remove(random.index(n));
+            present.remove(&random.below(n));
+            let member = members(n).swap_remove(random.below(n));
             present.insert(member.slot.idx(), member);
             layers.refresh(&present.values().cloned().collect::<Vec<_>>(), delays);
         }
         _ => {
             let pairs: Vec<(NodeSlot, NodeSlot)> =
-                (0..=random.below(3)).map(|_| (slot(random.index(n)), slot(random.index(n)))).collect();
+                (0..=random.below(3)).map(|_| (slot(random.below(n)), slot(random.below(n)))).collect();
             for (a, b) in &pairs {
                 let delay = (random.below(6) > 0).then(|| ms(random.below(12)));
                 delays.replace(*a, *b, delay);
@@ -312,7 +297,7 @@ fn the_check_finds_what_is_wrong() {
 fn nested_layers_are_written_down_as_sizes_in_one_order() {
     let mut random = Random(0x2e57);
     for _ in 0..100 {
-        let n = random.index(14);
+        let n = random.below(14);
         let delays = random_delays(&mut random, n, 10);
         let (layers, _) = Layers::link(&members(n), [1, 4, 8].map(ms), &table(n, true, &delays));
         let layers = layers.layers();

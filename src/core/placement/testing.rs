@@ -8,6 +8,7 @@ use crate::model::{
     Bytes, HostPort, Image, MilliCpu, Name, Node, NodeName, NodeSelectorTerm, NonZeroRequest, Pod, PodVolume,
     PreferredTerm, Protocol, Requirement, RequirementOp, Taint, TaintEffect, Toleration, TolerationOp, Vmis,
 };
+use crate::random::Random;
 
 /// A node and what is used on it.
 #[derive(Clone, Debug)]
@@ -66,14 +67,14 @@ pub(crate) fn verdicts(plugin: &dyn Plugin, pod: &Pod, snapshot: &Snapshot) -> V
 pub(crate) fn check_forks(
     plugin: &dyn Plugin,
     seed: u64,
-    nodes: impl Fn(&mut Numbers) -> Vec<TestNode>,
-    pod: impl Fn(&mut Numbers) -> Pod,
+    nodes: impl Fn(&mut Random) -> Vec<TestNode>,
+    pod: impl Fn(&mut Random) -> Pod,
 ) {
-    let mut numbers = Numbers(seed);
+    let mut numbers = Random(seed);
     let nodes = nodes(&mut numbers);
     let names: Vec<NodeName> = nodes.iter().map(|node| node.node.name.clone()).collect();
-    let place = |numbers: &mut Numbers, idx: i64| {
-        let node = &names[usize::try_from(numbers.below(i64::try_from(names.len()).unwrap())).unwrap()];
+    let place = |numbers: &mut Random, idx: i64| {
+        let node = &names[numbers.below(names.len())];
         let uid = format!("{idx}").as_str().into();
         Pod { node: Some(node.clone()), uid, ..pod(numbers) }
     };
@@ -189,22 +190,6 @@ pub(crate) fn tolerates_key(key: &str, effect: Option<TaintEffect>) -> Toleratio
 /// A toleration of a taint with this key and value.
 pub(crate) fn tolerates_value(key: &str, value: &str, effect: Option<TaintEffect>) -> Toleration {
     Toleration { key: key.into(), op: TolerationOp::Equal, value: value.into(), effect }
-}
-
-/// Numbers that look random and are the same in every run (xorshift64*).
-pub(crate) struct Numbers(pub(crate) u64);
-
-// === impl Numbers ===
-
-impl Numbers {
-    /// The next number from 0 to `below - 1`.
-    pub(crate) fn below(&mut self, below: i64) -> i64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let number = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
-        i64::try_from(number).unwrap() % below
-    }
 }
 
 // === impl TestNode ===

@@ -61,15 +61,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::random::Random;
 
     #[test]
     fn a_number_is_accepted_once() {
         // Numbers that hop about, against a set that remembers all of them.
         let (mut window, mut all) = (ReplayWindow::default(), BTreeSet::new());
-        let (mut state, mut base) = (1_u64, 1_000_u32);
+        let (mut random, mut base) = (Random(1), 1_000_u32);
         for _ in 0..200_000 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let random = (state >> 33) as u32;
+            let random = random.next();
             base += if random.is_multiple_of(97) { random % 700 } else { random % 3 };
             let number = base - (random >> 8) % 300;
             let highest: u32 = all.last().copied().unwrap_or(0);

@@ -72,6 +72,7 @@ mod tests {
     use super::super::window::Sample;
     use super::*;
     use crate::model::Time;
+    use crate::random::Random;
 
     fn window(micros: impl IntoIterator<Item = u32>) -> Window {
         let mut window = Window::default();
@@ -120,15 +121,6 @@ mod tests {
         check(&[1_000; 26], 1_500, 8, Step::Confirmed(8));
     }
 
-    /// Numbers that look random, the same each time (a linear congruential generator).
-    fn noise(seed: u64) -> impl Iterator<Item = f64> {
-        let mut state = seed;
-        std::iter::from_fn(move || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            Some(f64::from((state >> 33) as u32) / f64::from(1_u32 << 31))
-        })
-    }
-
     #[test]
     fn noise_is_no_step() {
         type Shape = fn(f64) -> f64;
@@ -140,8 +132,9 @@ mod tests {
         for (name, shape) in shapes {
             let mut window = Window::default();
             let (mut suspected, mut confirmed) = (0, 0);
-            for value in noise(7).take(20_000) {
-                let micros = Delay::from_millis_f64(shape(value) / 1000.0).unwrap();
+            let mut random = Random(7);
+            for _ in 0..20_000 {
+                let micros = Delay::from_millis_f64(shape(random.unit()) / 1000.0).unwrap();
                 window.push(Sample::Answered(micros), Time::ZERO);
                 match step(&window) {
                     Step::None => (),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::delay::file::{MatrixRows, Metadata, make_pods, parse_nodes, parse_pods};
+use crate::random::Random;
 
 const EDGE: [&str; 3] = ["edge-1", "edge-2", "edge-3"];
 
@@ -176,23 +177,11 @@ fn names_without_a_counterpart_are_told() {
     assert_eq!((without_row, without_node), (vec![&"edge-9".into()], vec![&"cloud".into()]));
 }
 
-/// xorshift64*: small, and the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
-    }
-}
-
 #[test]
 fn every_pair_of_a_cluster_is_within_the_delay_and_no_two_clusters_could_be_one() {
     let mut random = Random(0x5eed);
     for _ in 0..200 {
-        let size = 1 + usize::try_from(random.below(14)).unwrap();
+        let size = 1 + random.below(14);
         // Few distinct values, so that there are ties.
         let cells: Vec<Vec<u64>> = (0..size).map(|_| (0..size).map(|_| random.below(12)).collect()).collect();
         let far = |i: usize, j: usize| if i == j { 0 } else { cells[i][j].max(cells[j][i]) };

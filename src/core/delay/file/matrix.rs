@@ -241,6 +241,7 @@ mod tests {
     use std::fmt::Write;
 
     use super::*;
+    use crate::random::Random;
 
     #[test]
     fn the_fast_path_reads_what_the_slow_path_reads() {
@@ -267,26 +268,13 @@ mod tests {
         }
     }
 
-    /// xorshift64*: small, and the same on every machine.
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, bound: u64) -> u64 {
-            self.0 ^= self.0 >> 12;
-            self.0 ^= self.0 << 25;
-            self.0 ^= self.0 >> 27;
-            (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
-        }
-    }
-
     #[test]
     fn rows_equal_those_of_a_naive_reading() {
         let mut random = Random(0x5eed);
         for _ in 0..300 {
-            let size = 1 + usize::try_from(random.below(12)).unwrap();
-            let micros: Vec<Vec<u32>> = (0..size)
-                .map(|_| (0..size).map(|_| u32::try_from(random.below(600_000)).unwrap()).collect())
-                .collect();
+            let size = 1 + random.below(12);
+            let micros: Vec<Vec<u32>> =
+                (0..size).map(|_| (0..size).map(|_| random.below(600_000)).collect()).collect();
             let mut text = String::new();
             for row in &micros {
                 for cell in row {

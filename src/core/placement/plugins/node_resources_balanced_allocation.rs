@@ -110,7 +110,8 @@ fn hundredths(part: f64) -> i64 {
 mod tests {
     use super::*;
     use crate::placement::ScoredResource;
-    use crate::placement::testing::{Numbers, TestNode, TestPod, node, pod, score};
+    use crate::placement::testing::{TestNode, TestPod, node, pod, score};
+    use crate::random::Random;
 
     const GPU: &str = "example.com/gpu";
 
@@ -175,7 +176,7 @@ mod tests {
 
     #[test]
     fn three_resources_deviate_by_the_textbook_formula() {
-        let mut numbers = Numbers(0xba1a);
+        let mut numbers = Random(0xba1a);
         let gpu = ResourceSpec { resource: ScoredResource::Scalar(GPU.into()), weight: 1 };
         let plugin = NodeResourcesBalancedAllocation { resources: [plugin().resources, vec![gpu]].concat() };
         for _ in 0..2_000 {
@@ -193,7 +194,7 @@ mod tests {
 
     #[test]
     fn of_two_resources_half_the_difference_is_the_textbook_formula() {
-        let mut numbers = Numbers(0xba1b);
+        let mut numbers = Random(0xba1b);
         for _ in 0..2_000 {
             let pair = [(); 2].map(|()| fraction(numbers.below(1_001), 1_000));
             assert!((half(pair[0] - pair[1]) - naive(&pair)).abs() < 1e-12, "{pair:?}");

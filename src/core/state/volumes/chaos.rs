@@ -11,7 +11,8 @@ use crate::model::{
     StorageClass, Version,
 };
 use crate::placement::VolumeWrite;
-use crate::placement::testing::{Numbers, on_label};
+use crate::placement::testing::on_label;
+use crate::random::Random;
 
 const NODES: [&str; 2] = ["a", "b"];
 /// How many claims there are of each class.
@@ -20,7 +21,7 @@ const CLAIMS: i64 = 5;
 /// The world outside of the scheduler.
 struct World {
     bench: Bench,
-    numbers: Numbers,
+    numbers: Random,
     revision: u64,
     claims: BTreeMap<ClaimKey, Claim>,
     volumes: BTreeMap<Name, PersistentVolume>,
@@ -43,7 +44,7 @@ impl World {
     fn new(seed: u64) -> Self {
         let mut world = Self {
             bench: Bench::new(),
-            numbers: Numbers(seed * 2 + 1),
+            numbers: Random(seed * 2 + 1),
             revision: 1,
             claims: BTreeMap::new(),
             volumes: BTreeMap::new(),

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::{DisruptionBudget, LabelSelector, Pod, Protocol, Requirement, RequirementOp};
-use crate::placement::testing::{Numbers, TestNode, node, pod, snapshot};
+use crate::placement::testing::{TestNode, node, pod, snapshot};
 use crate::placement::{Decision, NodeSlot, Nomination, Profile, Snapshot, place};
+use crate::random::Random;
 
 /// A placed pod of so many milli-CPU.
 fn placed(name: &str, priority: i32, cpu: i64) -> Pod {
@@ -216,14 +217,14 @@ fn so_many_candidates_are_enough() {
 /// fits", worked out without any of the framework.
 #[test]
 fn victims_are_those_that_can_not_stay() {
-    let mut numbers = Numbers(7);
+    let mut numbers = Random(7);
     for _ in 0..300 {
-        let count = usize::try_from(numbers.below(8)).unwrap();
+        let count = numbers.below(8);
         let pods: Vec<Pod> = (0..count)
             .map(|idx| {
-                let priority = i32::try_from(numbers.below(4)).unwrap() * 40;
+                let priority = numbers.below(4) * 40;
                 // Starts differ, so that the order is total.
-                let at = i64::try_from(idx).unwrap() * 97 % 50;
+                let at = i64::from(idx) * 97 % 50;
                 started(at, placed(&format!("p{idx}"), priority, numbers.below(10) * 50))
             })
             .collect();

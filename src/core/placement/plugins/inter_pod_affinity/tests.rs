@@ -7,8 +7,9 @@ use super::InterPodAffinity;
 use crate::model::{
     LabelSelector, Labels, Pod, PodAffinity, PodAffinityTerm, Requirement, WeightedPodAffinityTerm,
 };
-use crate::placement::testing::{Numbers, TestNode, check_forks, cluster, node, score_in, verdicts};
+use crate::placement::testing::{TestNode, check_forks, cluster, node, score_in, verdicts};
 use crate::placement::{ClusterEvent, Plugin};
+use crate::random::Random;
 
 const NEAR: &str = "final: node(s) didn't match pod affinity rules";
 const AWAY: &str = "preemptible: node(s) didn't match pod anti-affinity rules";
@@ -188,21 +189,20 @@ fn a_pod_waits_for_nodes_and_namespaces_that_it_is_concerned_with() {
 
 #[test]
 fn a_fork_judges_as_if_the_other_pods_were_there() {
-    let nodes = |numbers: &mut Numbers| {
-        let zone =
-            |numbers: &mut Numbers| ["east", "west", "north"][usize::try_from(numbers.below(3)).unwrap()];
-        let one = |name, numbers: &mut Numbers| {
+    let nodes = |numbers: &mut Random| {
+        let zone = |numbers: &mut Random| ["east", "west", "north"][numbers.below(3)];
+        let one = |name, numbers: &mut Random| {
             let node = node(name).label("host", name);
             if numbers.below(5) == 0 { node } else { node.label("zone", zone(numbers)) }
         };
         ["a", "b", "c", "d"].map(|name| one(name, numbers)).into()
     };
-    let pod = |numbers: &mut Numbers| {
-        let random = |numbers: &mut Numbers| {
-            let topology = ["zone", "host"][usize::try_from(numbers.below(2)).unwrap()];
-            term(topology, ["web", "db"][usize::try_from(numbers.below(2)).unwrap()])
+    let pod = |numbers: &mut Random| {
+        let random = |numbers: &mut Random| {
+            let topology = ["zone", "host"][numbers.below(2)];
+            term(topology, ["web", "db"][numbers.below(2)])
         };
-        let mut pod = app(["web", "db", "other"][usize::try_from(numbers.below(3)).unwrap()]);
+        let mut pod = app(["web", "db", "other"][numbers.below(3)]);
         if numbers.below(3) == 0 {
             pod = near(pod, random(numbers));
         }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::placement::ScoredResource;
-use crate::placement::testing::{Numbers, TestNode, TestPod, filter, node, pod, score};
+use crate::placement::testing::{TestNode, TestPod, filter, node, pod, score};
+use crate::random::Random;
 
 const GPU: &str = "example.com/gpu";
 
@@ -77,7 +78,7 @@ fn the_number_of_pods_is_always_checked() {
 
 #[test]
 fn verdicts_equal_those_of_a_naive_reading() {
-    let mut numbers = Numbers(0x5eed);
+    let mut numbers = Random(0x5eed);
     for _ in 0..5_000 {
         let [capacity, request, taken] = [(); 3].map(|()| [(); 3].map(|()| numbers.below(4)));
         let allowed = numbers.below(3);

@@ -4,10 +4,9 @@ use super::PodTopologySpread;
 use crate::model::{
     LabelSelector, Labels, Pod, PodSelector, SelectorKind, SpreadConstraint, TaintEffect, WhenUnsatisfiable,
 };
-use crate::placement::testing::{
-    Numbers, TestNode, check_forks, cluster, node, score_in, tolerates_key, verdicts,
-};
+use crate::placement::testing::{TestNode, check_forks, cluster, node, score_in, tolerates_key, verdicts};
 use crate::placement::{ClusterEvent, HOSTNAME, Plugin, Snapshot, ZONE};
+use crate::random::Random;
 
 const UNEVEN: &str = "preemptible: node(s) didn't match pod topology spread constraints";
 const NO_LABEL: &str = "final: node(s) didn't match pod topology spread constraints (missing required label)";
@@ -197,16 +196,16 @@ fn pods_that_count_and_nodes_of_the_topology_wake_it() {
 
 #[test]
 fn a_fork_judges_as_if_the_other_pods_were_there() {
-    let pick = |numbers: &mut Numbers, below: i64| usize::try_from(numbers.below(below)).unwrap();
-    let nodes = |numbers: &mut Numbers| {
-        let one = |name, numbers: &mut Numbers| {
+    let pick = |numbers: &mut Random, below: usize| numbers.below(below);
+    let nodes = |numbers: &mut Random| {
+        let one = |name, numbers: &mut Random| {
             let node = node(name).label(HOSTNAME, name);
             let zone = ["east", "west", "north"][pick(numbers, 3)];
             if numbers.below(6) == 0 { node } else { node.label(ZONE, zone) }
         };
         ["a", "b", "c", "d"].map(|name| one(name, numbers)).into()
     };
-    let pod = |numbers: &mut Numbers| {
+    let pod = |numbers: &mut Random| {
         let pod = if numbers.below(3) == 0 { Pod { labels: Labels::default(), ..web() } } else { web() };
         let topology = [ZONE, HOSTNAME][pick(numbers, 2)];
         let min_domains = 1 + numbers.below(3);
