@@ -1,6 +1,7 @@
 //! How long one decision takes, in process, with every node considered.
 //!
-//! `cargo bench --bench decision` prints percentiles over many decisions, and then divan's statistics.
+//! `cargo bench --bench decision` prints percentiles over many decisions, and then divan's statistics: of pods that
+//! need what no pod before them needed, and of pods that are like one before them, as replicas are.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,9 @@ use edge_core::model::{
     Bytes, Delay, LabelSelector, Labels, MilliCpu, Name, Node, NodeName, NonZeroRequest, Owner, Pod,
     PodAffinity, PodAffinityTerm, PodSelector, Resources, SelectorKind, Time,
 };
-use edge_core::placement::{Decision, HOSTNAME, Profile, Snapshot, ZONE, place};
+use edge_core::placement::{
+    Decision, HOSTNAME, Memory, Profile, Snapshot, Unobserved, ZONE, place, place_observed,
+};
 
 /// A case: how many nodes, and what the pods ask for.
 #[derive(Clone, Copy)]
@@ -60,18 +63,20 @@ fn main() {
 
 #[expect(clippy::print_stdout, reason = "a benchmark's result")]
 fn percentiles() {
-    println!("{:<28} {:>9} {:>9} {:>9}", "one decision, µs", "p50", "p99", "max");
+    println!("{:<36} {:>9} {:>9} {:>9}", "one decision, µs", "p50", "p99", "max");
     for case in CASES {
         let snapshot = case.snapshot();
         let profile = Profile::with_all_plugins("edge-scheduler");
-        let mut times: Vec<Duration> =
-            (0..DECISIONS).map(|idx| case.decide(&snapshot, &profile, idx)).collect();
-        times.sort_unstable();
-        let at = |percent: usize| {
-            times.get(times.len() * percent / 100).map_or(0.0, |time| time.as_secs_f64() * 1e6)
-        };
-        let max = times.last().map_or(0.0, |time| time.as_secs_f64() * 1e6);
-        println!("{:<28} {:>9.1} {:>9.1} {max:>9.1}", case.to_string(), at(50), at(99));
+        let mut memory = Memory::default();
+        for (like, memory) in [("", None), (", as before", Some(&mut memory))] {
+            let mut times = case.decide(&snapshot, &profile, memory);
+            times.sort_unstable();
+            let at = |percent: usize| {
+                times.get(times.len() * percent / 100).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+            };
+            let max = times.last().map_or(0.0, |time| time.as_secs_f64() * 1e6);
+            println!("{:<36} {:>9.1} {:>9.1} {max:>9.1}", format!("{case}{like}"), at(50), at(99));
+        }
     }
 }
 
@@ -97,13 +102,25 @@ impl std::fmt::Display for Case {
 }
 
 impl Case {
-    fn decide(self, snapshot: &Snapshot, profile: &Profile, idx: u32) -> Duration {
-        let pod = self.pod(idx);
-        let start = Instant::now();
-        let decision = place(snapshot, &pod, profile);
-        let took = start.elapsed();
-        assert!(matches!(decision, Decision::Place(_)), "every pod of the benchmark fits somewhere");
-        took
+    /// How long each decision takes.
+    fn decide(
+        self,
+        snapshot: &Snapshot,
+        profile: &Profile,
+        mut memory: Option<&mut Memory>,
+    ) -> Vec<Duration> {
+        let decide = |idx| {
+            let pod = self.pod(idx);
+            let start = Instant::now();
+            let decision = match &mut memory {
+                Some(memory) => place_observed(snapshot, &pod, profile, memory, &mut Unobserved),
+                None => place(snapshot, &pod, profile),
+            };
+            let took = start.elapsed();
+            assert!(matches!(decision, Decision::Place(_)), "every pod of the benchmark fits somewhere");
+            took
+        };
+        (0..DECISIONS).map(decide).collect()
     }
 
     fn pod(self, idx: u32) -> Pod {

@@ -3,7 +3,7 @@
 # Needs Rust, Go and kubectl. Exits with 0 only if every pod is where it must be.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bin=${CARGO_TARGET_DIR:-target}/release
+bin=${CARGO_TARGET_DIR:-target}/debug
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
   bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' yellow=$'\e[33m' plain=$'\e[0m'
@@ -27,7 +27,7 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 step 'Building (the first time takes a while: it builds Kubernetes too)'
-cargo build --quiet --release --locked -p edge-scheduler -p controlplane
+cargo build --quiet --locked -p edge-scheduler -p controlplane
 
 step 'Starting etcd, kube-apiserver, kube-controller-manager and KWOK'
 export KUBECONFIG

@@ -109,7 +109,9 @@ pub fn watch(client: &kube::Client, tasks: &mut JoinSet<&'static str>) -> mpsc::
 
 impl Publisher {
     /// Writes this in its turn, if it is news.
-    pub fn publish(&self, report: Report) {
+    pub fn publish(&self, mut report: Report) {
+        // A matrix has a value for everybody, and is not to be held here a second time.
+        report.rows = outside::nearest(report.rows);
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         latest.insert(report.from.clone(), report);
         self.news.notify_one();

@@ -27,8 +27,7 @@ pub(super) struct Outside {
 
 impl Outside {
     /// A source says this.
-    pub(super) fn tell(&mut self, mut report: Report, now: Time) {
-        report.rows = nearest(report.rows);
+    pub(super) fn tell(&mut self, report: Report, now: Time) {
         let is_news = self.written.get(&report.from).is_none_or(|(before, at)| {
             let is_due = report.every.is_some_and(|every| *at + every.max(LEAST_EVERY) <= now);
             is_due || differs(before, &report)
@@ -59,10 +58,11 @@ impl Outside {
     }
 }
 
-/// The nearest ones, by peer in ascending order.
-fn nearest(mut rows: Vec<Measurement>) -> Vec<Measurement> {
+/// Those rows that are written, the nearest ones, by peer in ascending order.
+pub(super) fn nearest(mut rows: Vec<Measurement>) -> Vec<Measurement> {
     rows.sort_by_key(|row| row.statistics.p50.map_or(u32::MAX, Delay::as_micros));
     rows.truncate(ROWS);
+    rows.shrink_to_fit();
     rows.sort_by(|a, b| a.peer.cmp(&b.peer));
     rows
 }
@@ -133,9 +133,7 @@ mod tests {
         let rows: Vec<(&str, Option<&str>)> = names.iter().map(|name| (name.as_str(), None)).collect();
         let mut report = report(None, &rows);
         report.rows[99].statistics.p50 = Some(Delay::ZERO);
-        let mut outside = Outside::default();
-        outside.tell(report, Time::ZERO);
-        let rows = &outside.next(|_| true).unwrap().rows;
+        let rows = nearest(report.rows);
         assert_eq!((rows.len(), rows[46].peer.as_str(), rows[47].peer.as_str()), (48, "n46", "n99"));
     }
 

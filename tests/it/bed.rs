@@ -139,23 +139,18 @@ impl Bed {
 
     /// Starts a scheduler with these flags alone; its log has this name.
     pub(crate) fn configured(&self, name: &str, flags: &[&str]) -> Replica {
-        let log = self.delays.path().join(format!("{name}.log"));
-        let child = Command::new(env!("CARGO_BIN_EXE_edge-scheduler"))
-            .args(["-v=2", "--secure-port=0"])
-            .args(flags)
-            .stdin(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        Replica { child, log }
+        self.spawn(name, &[&["-v=2", "--secure-port=0"], flags].concat())
     }
 
     /// Starts a probe agent of this node with these flags.
     pub(crate) fn probe(&self, node: &str, flags: &[&str]) -> Replica {
-        let log = self.delays.path().join(format!("probe-{node}.log"));
+        self.spawn(&format!("probe-{node}"), &[&["probe", "-v=2", "--node-name", node], flags].concat())
+    }
+
+    fn spawn(&self, name: &str, arguments: &[&str]) -> Replica {
+        let log = self.delays.path().join(format!("{name}.log"));
         let child = Command::new(env!("CARGO_BIN_EXE_edge-scheduler"))
-            .args(["probe", "-v=2", "--node-name", node])
-            .args(flags)
+            .args(arguments)
             .stdin(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()

@@ -1,9 +1,10 @@
 //! One scheduling cycle (upstream: `pkg/scheduler/schedule_one.go`).
 
 use super::filters::{Filters, Prepared, diagnose, find_feasible, find_feasible_observed, prepare};
+use super::memory::{Column, Recollection};
 use super::{
-    Candidate, Cycle, Diagnosis, Enabled, FitError, MAX_NODE_SCORE, NodeFilter, NodeScorer, NodeSlot,
-    NodeView, Observer, Point, PointStatus, PreScore, Profile, Snapshot, Unobserved, Unschedulable,
+    Candidate, Cycle, Diagnosis, Enabled, FitError, MAX_NODE_SCORE, Memory, NodeFilter, NodeScorer, NodeSlot,
+    NodeView, Nodes, Observer, Point, PointStatus, PreScore, Profile, Snapshot, Unobserved, Unschedulable,
     VolumePlan, post_filter,
 };
 use crate::model::{NodeName, Pod};
@@ -64,14 +65,25 @@ pub struct PluginScores {
 ///
 /// Where there is no node at all no plugin is asked, as upstream, and so none is blamed.
 pub fn place(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Decision {
-    place_observed(snapshot, pod, profile, &mut Unobserved)
+    place_anew(snapshot, pod, profile, None, &mut Unobserved)
 }
 
-/// The same, with somebody who watches.
+/// The same, with what is remembered of this snapshot, and with somebody who watches.
 pub fn place_observed(
     snapshot: &Snapshot,
     pod: &Pod,
     profile: &Profile,
+    memory: &mut Memory,
+    observer: &mut dyn Observer,
+) -> Decision {
+    place_anew(snapshot, pod, profile, memory.of(&profile.scheduler_name, pod), observer)
+}
+
+fn place_anew(
+    snapshot: &Snapshot,
+    pod: &Pod,
+    profile: &Profile,
+    mut recollection: Option<&mut Recollection>,
     observer: &mut dyn Observer,
 ) -> Decision {
     observer.begin(&profile.scheduler_name);
@@ -84,12 +96,12 @@ pub fn place_observed(
     prepared.tell(profile, observer);
     let (filters, diagnosis) = match prepared {
         Prepared::Filters(filters) => {
-            let feasible = find_feasible_observed(profile, &filters, observer);
+            let feasible = find_feasible_observed(profile, &filters, recollection.as_deref_mut(), observer);
             let diagnosis = feasible.is_empty().then(|| diagnose(&filters));
             observer.spent(Point::Filter);
             observer.ended(Point::Filter, PointStatus::Success);
             let Some(diagnosis) = diagnosis else {
-                return place_among(cycle, profile, &filters, &feasible, observer);
+                return place_among(&filters, profile, &feasible, recollection, observer);
             };
             (filters, diagnosis)
         }
@@ -104,13 +116,13 @@ pub fn place_observed(
 
 /// Score and Reserve.
 fn place_among(
-    cycle: Cycle<'_>,
-    profile: &Profile,
     filters: &Filters<'_>,
+    profile: &Profile,
     feasible: &[NodeSlot],
+    recollection: Option<&mut Recollection>,
     observer: &mut dyn Observer,
 ) -> Decision {
-    match select(cycle, profile, filters, feasible, observer) {
+    match select(filters, profile, feasible, recollection, observer) {
         Err(message) => Decision::Fail(message),
         Ok(Some(node)) => {
             let placement = filters.reserve(profile, node, feasible.len());
@@ -118,7 +130,7 @@ fn place_among(
             observer.ended(Point::Reserve, PointStatus::Success);
             Decision::Place(placement)
         }
-        Ok(None) => Decision::Fail(format!("no node was chosen for pod {}", cycle.pod.key)),
+        Ok(None) => Decision::Fail(format!("no node was chosen for pod {}", filters.cycle.pod.key)),
     }
 }
 
@@ -147,7 +159,7 @@ pub fn scores(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Scores {
     let take = |Enabled { idx: _, plugin, weight }: &Enabled, scores: &[i64]| {
         plugins.push(PluginScores { name: plugin.name(), weight: *weight, scores: scores.to_vec() });
     };
-    if feasible.len() > 1 && score_each(cycle, profile, &filters, &feasible, &mut Unobserved, take).is_err() {
+    if feasible.len() > 1 && score_each(&filters, profile, &feasible, None, &mut Unobserved, take).is_err() {
         plugins.clear();
     }
     Scores { feasible, plugins }
@@ -156,19 +168,20 @@ pub fn scores(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Scores {
 /// PreScore, Score and NormalizeScore, and the choice among the best. A single feasible node is not
 /// scored, as upstream.
 fn select<'a>(
-    cycle: Cycle<'a>,
-    profile: &'a Profile,
     filters: &Filters<'a>,
+    profile: &'a Profile,
     feasible: &[NodeSlot],
+    recollection: Option<&mut Recollection>,
     observer: &mut dyn Observer,
 ) -> Result<Option<NodeView<'a>>, String> {
+    let cycle = filters.cycle;
     match feasible {
         [] => return Ok(None),
         [only] => return Ok(cycle.snapshot.nodes.get(*only)),
         [..] => (),
     }
     let mut totals = vec![0_i64; feasible.len()];
-    let scored = score_each(cycle, profile, filters, feasible, observer, |enabled, scores| {
+    let scored = score_each(filters, profile, feasible, recollection, observer, |enabled, scores| {
         for (total, score) in totals.iter_mut().zip(scores) {
             *total += score * enabled.weight;
         }
@@ -186,17 +199,18 @@ fn select<'a>(
 
 /// Hands on the scores of each plugin that scores for the pod, one for each feasible node.
 fn score_each<'a>(
-    cycle: Cycle<'a>,
-    profile: &'a Profile,
     filters: &Filters<'a>,
+    profile: &'a Profile,
     feasible: &[NodeSlot],
+    mut recollection: Option<&mut Recollection>,
     observer: &mut dyn Observer,
     mut take: impl FnMut(&Enabled, &[i64]),
 ) -> Result<(), String> {
+    let cycle = filters.cycle;
     let mut scores = vec![0_i64; feasible.len()];
     for enabled in profile.at(Point::Score) {
         if let Some(scorer) = filters.check_of(enabled.idx).and_then(NodeFilter::scorer) {
-            score_all(cycle.snapshot, scorer, feasible, &mut scores);
+            score_all(&cycle.snapshot.nodes, scorer, feasible, None, &mut scores);
             take(enabled, &scores);
             observer.asked(enabled.plugin.name(), Point::Score, feasible.len());
             observer.spent(Point::Score);
@@ -207,7 +221,9 @@ fn score_each<'a>(
         match prepared {
             PreScore::Skip => (),
             PreScore::Score(scorer) => {
-                score_all(cycle.snapshot, scorer.as_ref(), feasible, &mut scores);
+                let known = recollection.as_deref_mut().filter(|_| scorer.is_local());
+                let known = known.map(|it| it.scores.entry(enabled.idx).or_default());
+                score_all(&cycle.snapshot.nodes, scorer.as_ref(), feasible, known, &mut scores);
                 take(enabled, &scores);
                 observer.asked(enabled.plugin.name(), Point::PreScore, 1);
                 observer.asked(enabled.plugin.name(), Point::Score, feasible.len());
@@ -221,9 +237,26 @@ fn score_each<'a>(
     Ok(())
 }
 
-fn score_all(snapshot: &Snapshot, scorer: &dyn NodeScorer, feasible: &[NodeSlot], scores: &mut [i64]) {
-    for (slot, score) in feasible.iter().zip(scores.iter_mut()) {
-        *score = snapshot.nodes.get(*slot).map_or(0, |node| scorer.score(node));
+fn score_all(
+    nodes: &Nodes,
+    scorer: &dyn NodeScorer,
+    feasible: &[NodeSlot],
+    known: Option<&mut Column<i64>>,
+    scores: &mut [i64],
+) {
+    let score = |slot: NodeSlot| nodes.get(slot).map_or(0, |node| scorer.score(node));
+    match known {
+        None => feasible.iter().zip(scores.iter_mut()).for_each(|(slot, it)| *it = score(*slot)),
+        Some(known) => {
+            for (slot, it) in feasible.iter().zip(scores.iter_mut()) {
+                let revision = nodes.revision(*slot).unwrap_or_default();
+                *it = known.get(*slot, revision).unwrap_or_else(|| {
+                    let score = score(*slot);
+                    known.put(*slot, revision, score);
+                    score
+                });
+            }
+        }
     }
     scorer.normalize(scores);
     debug_assert!(scores.iter().all(|score| (0..=MAX_NODE_SCORE).contains(score)), "{scores:?}");

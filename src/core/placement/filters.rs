@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::memory::{Column, Recollection};
 use super::{
     Cycle, Diagnosis, Enabled, NodeFilter, NodeSlot, NodeView, Observer, Placement, PluginSet, Point,
-    PointStatus, PreFilter, Profile, Reason, Rejection, Resolvable, Trial, Verdict,
+    PointStatus, PreFilter, Profile, Reason, Rejection, Resolvable, Revision, Trial, Verdict,
 };
 use crate::model::NodeName;
 
@@ -29,6 +30,15 @@ struct Narrowed {
     by: PluginSet,
     /// The names of those plugins, sorted for the message.
     plugins: BTreeSet<&'static str>,
+}
+
+/// The checks, of which those that are local are asked only if their word is not remembered.
+struct Recall<'r, 'a> {
+    filters: &'r Filters<'a>,
+    /// The places of the local ones among the checks, and of the others.
+    local: Vec<usize>,
+    other: Vec<usize>,
+    known: &'r mut Column<Option<u8>>,
 }
 
 /// What PreFilter came to.
@@ -179,7 +189,7 @@ impl<'a> Filters<'a> {
 
     /// Which of the checks rejects the node first, if any does. Room is left for nominated pods that go first.
     fn rejected_at(&self, node: NodeView<'_>) -> Option<usize> {
-        if !self.leaves_room_on(node) {
+        if !self.leaves_room_on(node.slot) {
             return self.checks.iter().position(|(_, check)| !check.admits(node));
         }
         let (plugin, _) = Trial::of(self, node).judge().err()?;
@@ -188,7 +198,7 @@ impl<'a> Filters<'a> {
 
     /// The same, and by which plugin and why.
     pub(super) fn judge(&self, node: NodeView<'_>) -> Result<(), (usize, Rejection)> {
-        if self.leaves_room_on(node) {
+        if self.leaves_room_on(node.slot) {
             return Trial::of(self, node).judge();
         }
         for (idx, check) in &self.checks {
@@ -205,9 +215,48 @@ impl<'a> Filters<'a> {
         Some((narrowed.plugins.first().copied()?, narrowed.left_out()))
     }
 
-    fn leaves_room_on(&self, node: NodeView<'_>) -> bool {
+    fn leaves_room_on(&self, slot: NodeSlot) -> bool {
         let Cycle { pod, snapshot } = self.cycle;
-        !snapshot.nominations.is_empty() && snapshot.nominations.ahead_of(pod, node.slot).next().is_some()
+        !snapshot.nominations.is_empty() && snapshot.nominations.ahead_of(pod, slot).next().is_some()
+    }
+}
+
+// === impl Recall ===
+
+impl<'r, 'a> Recall<'r, 'a> {
+    fn new(filters: &'r Filters<'a>, recollection: &'r mut Recollection) -> Self {
+        let is_local = |at: &usize| filters.checks.get(*at).is_some_and(|(_, check)| check.is_local());
+        let (local, other): (Vec<usize>, Vec<usize>) = (0..filters.checks.len()).partition(is_local);
+        let mut judges = PluginSet::default();
+        for (plugin, _) in local.iter().filter_map(|at| filters.checks.get(*at)) {
+            judges.insert(*plugin);
+        }
+        Self { filters, local, other, known: recollection.judged_by(judges) }
+    }
+
+    /// As [`Filters::rejected_at`].
+    fn rejected_at(&mut self, slot: NodeSlot, revision: Revision) -> Option<usize> {
+        let filters = self.filters;
+        let nodes = &filters.cycle.snapshot.nodes;
+        if filters.leaves_room_on(slot) {
+            return filters.rejected_at(nodes.get(slot)?);
+        }
+        let Some(known) = self.known.get(slot, revision) else {
+            let at = filters.rejected_at(nodes.get(slot)?);
+            let first = at.and_then(|at| self.local.iter().position(|local| *local == at));
+            // Where another check comes first, the local ones after it were not asked.
+            if at.is_none() || first.is_some() {
+                self.known.put(slot, revision, first.and_then(|first| u8::try_from(first).ok()));
+            }
+            return at;
+        };
+        let known = known.and_then(|first| self.local.get(usize::from(first))).copied();
+        let mut before = self.other.iter().copied().take_while(|at| known.is_none_or(|known| *at < known));
+        let rejects = |at: &usize| {
+            let check = filters.checks.get(*at);
+            check.zip(nodes.get(slot)).is_some_and(|((_, check), node)| !check.admits(node))
+        };
+        before.find(rejects).or(known)
     }
 }
 
@@ -237,16 +286,17 @@ impl Narrowed {
 /// Filter, over every node. The node that the pod is nominated to is tried first, alone: it is likely the
 /// only one that fits (upstream: `evaluateNominatedNode`).
 pub(super) fn find_feasible(filters: &Filters<'_>) -> Vec<NodeSlot> {
-    find_feasible_counted(filters).0
+    find_feasible_counted(filters, None).0
 }
 
 /// The same, and tells how often each plugin was asked.
 pub(super) fn find_feasible_observed(
     profile: &Profile,
     filters: &Filters<'_>,
+    recollection: Option<&mut Recollection>,
     observer: &mut dyn Observer,
 ) -> Vec<NodeSlot> {
-    let (feasible, rejected) = find_feasible_counted(filters);
+    let (feasible, rejected) = find_feasible_counted(filters, recollection);
     // Each node that came as far as a check was either rejected there or later, or is feasible.
     let mut asked = feasible.len() + rejected.iter().sum::<usize>();
     for ((plugin, _), rejected) in filters.checks.iter().zip(rejected) {
@@ -257,7 +307,10 @@ pub(super) fn find_feasible_observed(
 }
 
 /// The feasible nodes, and how many others each check rejected first.
-fn find_feasible_counted(filters: &Filters<'_>) -> (Vec<NodeSlot>, Vec<usize>) {
+fn find_feasible_counted(
+    filters: &Filters<'_>,
+    recollection: Option<&mut Recollection>,
+) -> (Vec<NodeSlot>, Vec<usize>) {
     let Cycle { pod, snapshot } = filters.cycle;
     let mut rejected = vec![0; filters.checks.len()];
     let nominated = snapshot.nominations.of(&pod.uid).and_then(|slot| snapshot.nodes.get(slot));
@@ -265,10 +318,19 @@ fn find_feasible_counted(filters: &Filters<'_>) -> (Vec<NodeSlot>, Vec<usize>) {
         return (vec![node.slot], rejected);
     }
     let mut feasible = Vec::new();
-    filters.for_each_node(|node| match filters.rejected_at(node).and_then(|at| rejected.get_mut(at)) {
-        None => feasible.push(node.slot),
+    let mut note = |slot: NodeSlot, at: Option<usize>| match at.and_then(|at| rejected.get_mut(at)) {
+        None => feasible.push(slot),
         Some(rejected) => *rejected += 1,
-    });
+    };
+    match recollection {
+        Some(recollection) if filters.narrowed.is_none() => {
+            let mut recall = Recall::new(filters, recollection);
+            for (slot, revision) in snapshot.nodes.revisions() {
+                note(slot, recall.rejected_at(slot, revision));
+            }
+        }
+        _ => _ = filters.for_each_node(|node| note(node.slot, filters.rejected_at(node))),
+    }
     (feasible, rejected)
 }
 

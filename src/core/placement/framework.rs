@@ -88,6 +88,12 @@ pub trait NodeFilter {
         self.filter(node) == Verdict::Fits
     }
 
+    /// Whether what it says depends on nothing but the node and what the pod needs of one: its requests, ports, node
+    /// selector, node affinity, tolerations, interfaces and features. Then it is asked only once, until the node changes.
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// The same check again, to try out what it would say if other pods were on a node. `None` if it looks
     /// at nothing but the [`NodeView`] it is given (upstream: `StateData.Clone`).
     fn fork(&self) -> Option<Box<dyn NodeFilter + '_>> {
@@ -132,6 +138,11 @@ pub enum PreScore<'a> {
 pub trait NodeScorer {
     /// Scores one feasible node.
     fn score(&self, node: NodeView<'_>) -> i64;
+
+    /// Whether the score depends on nothing but the node and what the pod needs of one, as [`NodeFilter::is_local`].
+    fn is_local(&self) -> bool {
+        false
+    }
 
     /// Brings the scores of all feasible nodes into 0 to [`MAX_NODE_SCORE`] (NormalizeScore).
     fn normalize(&self, _scores: &mut [i64]) {}

@@ -10,6 +10,7 @@ mod filters;
 mod framework;
 mod images;
 mod label_index;
+mod memory;
 mod nominations;
 mod normalize;
 mod observer;
@@ -40,6 +41,7 @@ pub use framework::{
     Rejection, Resolvable, Verdict,
 };
 pub use images::{ImageState, Images};
+pub use memory::{Memory, Revision};
 pub use nominations::Nominations;
 pub use observer::{Observer, PointStatus, Unobserved};
 pub use pod_index::{PodCount, PodIndex};

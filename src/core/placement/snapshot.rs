@@ -10,7 +10,8 @@ use std::sync::Arc;
 use super::label_index::LabelIndex;
 use super::topology::Topologies;
 use super::{
-    AffinityIndex, Budgets, ImageState, Images, Nominations, PodIndex, Selectors, Volumes, Workloads,
+    AffinityIndex, Budgets, ImageState, Images, Nominations, PodIndex, Revision, Selectors, Volumes,
+    Workloads,
 };
 use crate::delay::DelayTable;
 use crate::model::{HostPort, Image, Labels, Name, Node, NodeName, NonZeroRequest, Pod, Resources};
@@ -57,6 +58,9 @@ pub struct Nodes {
     labels: LabelIndex,
     topologies: Topologies,
     live: usize,
+    /// By slot; none where there is no node.
+    revisions: Vec<Option<Revision>>,
+    last_revision: Revision,
 }
 
 #[derive(Debug)]
@@ -196,6 +200,26 @@ impl Nodes {
         self.entries.iter().zip(0..).filter_map(|(entry, slot)| entry.view(NodeSlot(slot)))
     }
 
+    /// The slots of all nodes, each with how new its node is.
+    pub fn revisions(&self) -> impl Iterator<Item = (NodeSlot, Revision)> {
+        let revisions = self.revisions.iter().zip(0..);
+        revisions.filter_map(|(revision, slot)| revision.map(|revision| (NodeSlot(slot), revision)))
+    }
+
+    /// How new the node in `slot` is, if there is one.
+    pub fn revision(&self, slot: NodeSlot) -> Option<Revision> {
+        self.revisions.get(slot.idx()).copied().flatten()
+    }
+
+    /// Something in `slot` changes.
+    fn revise(&mut self, slot: NodeSlot) {
+        self.last_revision = Revision(self.last_revision.0 + 1);
+        let is_live = self.entries.get(slot.idx()).is_some_and(|entry| entry.node.is_some());
+        if let Some(revision) = self.revisions.get_mut(slot.idx()) {
+            *revision = is_live.then_some(self.last_revision);
+        }
+    }
+
     /// The node in `slot`, if there is one.
     pub fn get(&self, slot: NodeSlot) -> Option<NodeView<'_>> {
         self.entries.get(slot.idx())?.view(slot)
@@ -223,6 +247,7 @@ impl Nodes {
         }
         let slot = NodeSlot(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
         self.entries.push(Entry { name: name.clone(), node: None, usage: Usage::default() });
+        self.revisions.push(None);
         self.by_name.insert(name.clone(), slot);
         slot
     }
@@ -238,6 +263,7 @@ impl Nodes {
         if old.is_none() {
             self.live += 1;
         }
+        self.revise(slot);
         old
     }
 
@@ -249,11 +275,13 @@ impl Nodes {
         self.labels.change(slot, Some(&old.labels), None);
         self.topologies.change(slot, None);
         self.live -= 1;
+        self.revise(slot);
         Some(old)
     }
 
     /// What is used on `slot`, to count a pod there or no longer.
     pub fn usage_mut(&mut self, slot: NodeSlot) -> Option<&mut Usage> {
+        self.revise(slot);
         self.entries.get_mut(slot.idx()).map(|entry| &mut entry.usage)
     }
 

@@ -43,8 +43,11 @@ pub use watched::{Watched, WatchedSet};
 
 use crate::delay::DelayTable;
 use crate::model::{Name, Pod, PodKey, PodUid, Time};
+#[cfg(test)]
+use crate::placement::place;
 use crate::placement::{
-    ClusterEvent, Decision, Observer, Placement, PluginSet, Profile, Snapshot, Unobserved, place_observed,
+    ClusterEvent, Decision, Memory, Observer, Placement, PluginSet, Profile, Snapshot, Unobserved,
+    place_observed,
 };
 use bounds::Bounds;
 use flight::{Awaits, Flight, Flights};
@@ -59,6 +62,7 @@ pub struct State {
     config: Config,
     profile_by_name: HashMap<Name, usize>,
     snapshot: Snapshot,
+    memory: Memory,
     cache: Cache,
     queue: Queue,
     flights: Flights,
@@ -87,6 +91,7 @@ impl State {
             config,
             profile_by_name,
             snapshot: Snapshot { delays, ..Snapshot::default() },
+            memory: Memory::default(),
             cache: Cache::default(),
             queue: Queue::default(),
             flights: Flights::default(),
@@ -231,8 +236,11 @@ impl State {
         queued.first_tried.get_or_insert(now);
         queued.tried = now;
         let pod = queued.pod.clone();
-        let Some(profile) = self.profile(&pod.scheduler_name) else { return };
-        let decision = place_observed(&self.snapshot, &pod, profile, observer);
+        let Some(profile) = self.profile_by_name.get(&pod.scheduler_name) else { return };
+        let Some(profile) = self.config.profiles.get(*profile) else { return };
+        let decision = place_observed(&self.snapshot, &pod, profile, &mut self.memory, observer);
+        #[cfg(test)]
+        assert_eq!(outcome(&decision), outcome(&place(&self.snapshot, &pod, profile)), "{}", pod.key);
         match decision {
             Decision::AwaitDelays(nodes) => {
                 self.queue.add_awaiting_delays(queued, now);
@@ -325,5 +333,14 @@ impl State {
         if !held {
             self.queue.requeue(key, cause, self.config.backoff, now);
         }
+    }
+}
+
+/// What a decision comes to, to compare it with the one that is made without memory.
+#[cfg(test)]
+fn outcome(decision: &Decision) -> Option<(crate::placement::NodeSlot, usize)> {
+    match decision {
+        Decision::Place(placement) => Some((placement.slot, placement.feasible)),
+        Decision::Reject(_) | Decision::AwaitDelays(_) | Decision::Fail(_) => None,
     }
 }

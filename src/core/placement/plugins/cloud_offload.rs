@@ -159,11 +159,19 @@ impl NodeFilter for CloudNodes {
     fn filter(&self, node: NodeView<'_>) -> Verdict {
         if self.has(node.slot) { Verdict::Fits } else { Rejection::unresolvable(NOT_CLOUD).into() }
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 impl NodeScorer for CloudNodes {
     fn score(&self, node: NodeView<'_>) -> i64 {
         if self.has(node.slot) { MAX_NODE_SCORE } else { 0 }
+    }
+
+    fn is_local(&self) -> bool {
+        true
     }
 }
 

@@ -120,11 +120,19 @@ impl NodeFilter for Required<'_> {
         }
         Verdict::Fits
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 impl NodeScorer for Preferred<'_> {
     fn score(&self, node: NodeView<'_>) -> i64 {
         self.0.iter().filter(|preferred| preferred.term.holds(node.node)).map(|it| it.weight).sum()
+    }
+
+    fn is_local(&self) -> bool {
+        true
     }
 
     fn normalize(&self, scores: &mut [i64]) {

@@ -40,6 +40,10 @@ impl NodeFilter for Required {
             Rejection::unresolvable(MISSING).into()
         }
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,10 @@ impl NodeFilter for Named<'_> {
     fn filter(&self, node: NodeView<'_>) -> Verdict {
         if node.node.name == *self.0 { Verdict::Fits } else { Rejection::unresolvable(OTHER_NODE).into() }
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

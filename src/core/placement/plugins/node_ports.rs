@@ -54,6 +54,10 @@ impl NodeFilter for FreePorts<'_> {
         }
         Verdict::Fits
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -78,6 +78,10 @@ impl NodeScorer for Balance<'_> {
         let middle = MAX_NODE_SCORE / 2;
         middle + i64::midpoint(middle, improvement)
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 fn half(difference: f64) -> f64 {

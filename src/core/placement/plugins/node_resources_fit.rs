@@ -180,6 +180,10 @@ impl NodeFilter for Requests<'_> {
         }
         self.rejection(node).map_or(Verdict::Fits, Verdict::Rejected)
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 // === impl Short ===

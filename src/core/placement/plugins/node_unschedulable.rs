@@ -47,6 +47,10 @@ impl NodeFilter for NotCordoned {
     fn filter(&self, node: NodeView<'_>) -> Verdict {
         if node.node.unschedulable { Rejection::unresolvable(UNSCHEDULABLE).into() } else { Verdict::Fits }
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

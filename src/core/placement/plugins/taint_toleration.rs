@@ -63,6 +63,10 @@ impl NodeFilter for Tolerated<'_> {
     fn filter(&self, node: NodeView<'_>) -> Verdict {
         if admits(self.0, node.node) { Verdict::Fits } else { Rejection::unresolvable(UNTOLERATED).into() }
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 impl NodeScorer for Tolerated<'_> {
@@ -70,6 +74,10 @@ impl NodeScorer for Tolerated<'_> {
     fn score(&self, node: NodeView<'_>) -> i64 {
         let taints = node.node.taints.iter().filter(|taint| puts_off(self.0, taint)).count();
         i64::try_from(taints).unwrap_or(i64::MAX)
+    }
+
+    fn is_local(&self) -> bool {
+        true
     }
 
     fn normalize(&self, scores: &mut [i64]) {

@@ -190,11 +190,19 @@ impl NodeFilter for Room {
         }
         Verdict::Fits
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 impl NodeScorer for FewestVmis {
     fn score(&self, node: NodeView<'_>) -> i64 {
         node.usage.vmis
+    }
+
+    fn is_local(&self) -> bool {
+        true
     }
 
     fn normalize(&self, scores: &mut [i64]) {

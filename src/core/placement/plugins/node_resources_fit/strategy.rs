@@ -101,6 +101,10 @@ impl NodeScorer for Scorer<'_> {
             ScoringStrategy::RequestedToCapacityRatio(shape) => self.mean_of_scored(node, shape),
         }
     }
+
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 fn left(Allocation { capacity, before: _, after }: Allocation) -> i64 {
