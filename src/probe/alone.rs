@@ -109,7 +109,7 @@ impl Printer {
             let Some(told) = told.recv().await else { return Ok(()) };
             let Told::Record(record) = told else { continue };
             if let Some((window, n)) = self.windows.get_mut(&record.outcome.peer) {
-                window.push(record.outcome.sample, clock::now());
+                window.push(record.outcome.sample, record.outcome.sent.at, clock::now());
                 *n += 1;
             }
             self.print(&self.line(&record))?;

@@ -14,9 +14,14 @@ use crate::model::{Delay, Name, NodeName, Time};
 
 /// How long after another new pairs begin, so that many of them are no herd.
 const START_SPACING: Duration = Duration::from_millis(20);
-/// How many more probes than it takes a step may be asked after before it is left alone: losses cost some.
+/// How many probes a suspected step may cost before it is left alone: losses cost some.
 const MOST_DOUBTS: u8 = 2 * BURST;
-/// After so many missed in a row what was before the silence is forgotten.
+/// In doubt the next probe goes out after this time though nothing came back: losses must not make a step late.
+const DOUBT_PERIOD: Duration = BURST_PERIOD.saturating_mul(2);
+/// How many more probes a crossed bound is confirmed by, and those of how many peers at once.
+const CONFIRMED_BY: u8 = 2;
+const CONFIRMED_AT_ONCE: usize = 32;
+/// After so many missed in a row a peer is asked in turn again, and what was before the silence is forgotten.
 const FORGOTTEN_AFTER: u16 = 8;
 
 /// A peer that is to be probed.
@@ -79,7 +84,7 @@ struct Peer {
     window: Window,
     /// How many probes of a burst are still to be sent.
     burst: u8,
-    /// How many probes were spent on a step that is suspected.
+    /// How many probes were spent on a step that is suspected, the one that made it so included.
     doubts: u8,
 }
 
@@ -143,6 +148,17 @@ impl Prober {
         }
     }
 
+    /// Probes these peers a few times more, now: that they crossed a bound is to be told again by newer samples. Of
+    /// very many only some, so that they can wobble around their bounds together and cost little.
+    pub fn confirm<'a>(&mut self, peers: impl IntoIterator<Item = &'a NodeName>, now: Time) {
+        for peer in peers.into_iter().take(CONFIRMED_AT_ONCE) {
+            if let Some(peer) = self.peers.get_mut(peer) {
+                peer.burst = peer.burst.max(CONFIRMED_BY);
+                peer.due = peer.due.min(now);
+            }
+        }
+    }
+
     fn begin(&mut self, plan: PeerPlan, now: Time) {
         let start = self.last_start.map_or(now, |last| now.max(last + START_SPACING));
         self.last_start = Some(start);
@@ -183,8 +199,7 @@ impl Prober {
     fn next_peer(&mut self, now: Time) -> Option<NodeName> {
         let next = self.peers.iter_mut().min_by_key(|(_, peer)| peer.due);
         let (name, peer) = next.filter(|(_, peer)| peer.due <= now)?;
-        peer.burst = peer.burst.saturating_sub(1);
-        peer.due = if peer.burst > 0 { now + BURST_PERIOD } else { peer.turn.after(now) };
+        peer.begin_probe(now);
         Some(name.clone())
     }
 
@@ -237,8 +252,10 @@ impl Prober {
         }
         let peer = self.peers.get_mut(&name)?;
         let missed = peer.window.missed();
-        peer.window.push(sample, now);
+        peer.window.push(sample, sent.at, now);
         match sample {
+            // What was sent later has been answered.
+            Sample::Lost if peer.window.missed() == missed => (),
             Sample::Lost => peer.ask_again(sent.at, now),
             Sample::Answered(_) if missed >= UNREACHABLE_AFTER => {
                 if missed >= FORGOTTEN_AFTER {
@@ -261,7 +278,7 @@ impl Prober {
     /// a burst or a doubt is being gone into.
     pub fn peer(&self, name: &NodeName, now: Time) -> Option<(Statistics, &[Delay], bool)> {
         let peer = self.peers.get(name)?;
-        let soon = peer.burst > 0 || (1..MOST_DOUBTS).contains(&peer.doubts);
+        let soon = peer.burst > 0 || peer.is_in_doubt();
         Some((peer.window.statistics(now), &peer.plan.bounds, soon))
     }
 
@@ -274,21 +291,46 @@ impl Prober {
 // === impl Peer ===
 
 impl Peer {
-    /// A probe was lost. Whether the peer can be reached is found out a second after another, until that is sure.
+    /// A probe goes out; when the next one does.
+    fn begin_probe(&mut self, now: Time) {
+        self.burst = self.burst.saturating_sub(1);
+        self.due = if self.burst > 0 {
+            now + BURST_PERIOD
+        } else if self.is_in_doubt() {
+            self.doubts += 1;
+            now + DOUBT_PERIOD
+        } else {
+            self.turn.after(now)
+        };
+    }
+
+    /// Whether a step is suspected, and more probes may be spent on it.
+    fn is_in_doubt(&self) -> bool {
+        (1..MOST_DOUBTS).contains(&self.doubts)
+    }
+
+    /// A probe was lost. Whether the peer can be reached is found out a second after another, until that is sure, and
+    /// some more times, because a few probes in a row are lost by chance, too.
     fn ask_again(&mut self, sent: Time, now: Time) {
-        if self.window.missed() < UNREACHABLE_AFTER {
+        if self.window.missed() < FORGOTTEN_AFTER {
             self.due = self.due.min(now.max(sent + RING_PERIOD));
         }
     }
 
     fn look_for_step(&mut self, now: Time) {
         match step(&self.window) {
-            Step::None => self.doubts = 0,
-            Step::Suspected if self.doubts < MOST_DOUBTS => {
-                self.doubts += 1;
-                self.due = self.due.min(now + BURST_PERIOD);
+            Step::None => {
+                if self.is_in_doubt() && self.burst == 0 {
+                    self.due = self.turn.after(now);
+                }
+                self.doubts = 0;
             }
-            Step::Suspected => (),
+            Step::Suspected => {
+                self.doubts = self.doubts.max(1);
+                if self.is_in_doubt() {
+                    self.due = self.due.min(now + BURST_PERIOD);
+                }
+            }
             Step::Confirmed(newest) => {
                 self.doubts = 0;
                 self.window.keep_newest(newest);

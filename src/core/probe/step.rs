@@ -77,7 +77,7 @@ mod tests {
     fn window(micros: impl IntoIterator<Item = u32>) -> Window {
         let mut window = Window::default();
         for micros in micros {
-            window.push(Sample::Answered(Delay::from_micros(micros).unwrap()), Time::ZERO);
+            window.push(Sample::Answered(Delay::from_micros(micros).unwrap()), Time::ZERO, Time::ZERO);
         }
         window
     }
@@ -135,7 +135,7 @@ mod tests {
             let mut random = Random(7);
             for _ in 0..20_000 {
                 let micros = Delay::from_millis_f64(shape(random.unit()) / 1000.0).unwrap();
-                window.push(Sample::Answered(micros), Time::ZERO);
+                window.push(Sample::Answered(micros), Time::ZERO, Time::ZERO);
                 match step(&window) {
                     Step::None => (),
                     Step::Suspected => suspected += 1,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{PERIOD, PeerPlan, Prober, RING_PERIOD, Reading, Sample, lag};
 use crate::delay::Statistics;
 use crate::model::{Delay, NodeName, Time};
+use crate::random::Random;
 
 const MICRO: Duration = Duration::from_micros(1);
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -69,7 +70,7 @@ impl Course {
         let mut prober = Prober::new(NodeName::from("me"), TIMEOUT, Duration::ZERO);
         let plan = PeerPlan { name: peer.clone(), period: self.period, bounds: Box::default() };
         prober.set_peers([plan], seconds(100));
-        let mut chance = chance(self.seed);
+        let mut random = Random(2 * self.seed + 1);
         let mut arrivals = BTreeMap::<Time, Arrival>::new();
         let mut taken = Vec::new();
         loop {
@@ -90,8 +91,8 @@ impl Course {
             }
             while let Some(probe) = prober.next(self.reading(0, now)) {
                 prober.sent(probe.sequence, self.reading(0, now));
-                if chance() % 100 >= self.lost {
-                    let lying = [(); 2].map(|()| LYING * u32::try_from(chance() % 1_000).unwrap() / 1_000);
+                if random.below(100) >= self.lost {
+                    let lying = [(); 2].map(|()| LYING * random.below(1_000) / 1_000);
                     let (at, arrival) = self.travel(probe.sequence, now, lying);
                     arrivals.insert(at, arrival);
                 }
@@ -133,15 +134,6 @@ fn seconds(seconds: u64) -> Time {
 
 fn delay(it: Option<Delay>) -> Duration {
     Duration::from_micros(it.unwrap().as_micros().into())
-}
-
-/// Numbers that look random, the same each time (a linear congruential generator).
-fn chance(seed: u64) -> impl FnMut() -> u64 {
-    let mut state = seed;
-    move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        state >> 33
-    }
 }
 
 /// A stepped clock moves no delay: none looks smaller than it was, and at most it is not known for a few that they lay.

@@ -23,6 +23,8 @@ pub struct Window {
     samples: VecDeque<Sample>,
     missed: u16,
     answered_at: Option<Time>,
+    /// When the last of those was sent that were answered.
+    heard_until: Option<Time>,
 }
 
 // === impl Sample ===
@@ -40,8 +42,8 @@ impl Sample {
 // === impl Window ===
 
 impl Window {
-    /// Adds the newest sample, known at `now`; the oldest goes if there are too many.
-    pub fn push(&mut self, sample: Sample, now: Time) {
+    /// Adds the newest sample, of a probe that was sent at `sent`, known at `now`; the oldest goes if there are too many.
+    pub fn push(&mut self, sample: Sample, sent: Time, now: Time) {
         if self.samples.len() >= WINDOW {
             self.samples.pop_front();
         }
@@ -50,7 +52,10 @@ impl Window {
             Sample::Answered(_) => {
                 self.missed = 0;
                 self.answered_at = Some(now);
+                self.heard_until = self.heard_until.max(Some(sent));
             }
+            // That it was lost is known late: what was sent after it may have been answered meanwhile.
+            Sample::Lost if self.heard_until > Some(sent) => (),
             Sample::Lost => self.missed = self.missed.saturating_add(1),
         }
     }
@@ -141,7 +146,7 @@ mod tests {
         let mut window = Window::default();
         for (at, sample) in (0..).zip(samples) {
             let sample = sample.map_or(Sample::Lost, |micros| Sample::Answered(delay(micros)));
-            window.push(sample, time(at));
+            window.push(sample, time(at), time(at));
         }
         window.statistics(time(samples.len() as u64))
     }
@@ -175,6 +180,16 @@ mod tests {
     }
 
     #[test]
+    fn a_loss_that_is_known_late_is_not_in_a_row_with_what_comes() {
+        let mut window = Window::default();
+        window.push(Sample::Answered(delay(400)), time(2), time(2));
+        window.push(Sample::Lost, time(1), time(3));
+        assert_eq!((window.missed(), window.statistics(time(3)).lost), (0, 1));
+        window.push(Sample::Lost, time(4), time(5));
+        assert_eq!(window.missed(), 1);
+    }
+
+    #[test]
     fn the_last_32_samples_count() {
         let mut samples = vec![None; 10];
         samples.extend((1..=32).map(Some));
@@ -202,7 +217,7 @@ mod tests {
     fn what_is_kept_are_the_newest() {
         let mut window = Window::default();
         for (at, sample) in (0..).zip([Some(1), None, Some(2), None, None, Some(3), None]) {
-            window.push(sample.map_or(Sample::Lost, |it| Sample::Answered(delay(it))), time(at));
+            window.push(sample.map_or(Sample::Lost, |it| Sample::Answered(delay(it))), time(at), time(at));
         }
         for (answered, left) in [(9, 7), (3, 7), (2, 5), (1, 2), (0, 0)] {
             let mut kept = window.clone();
