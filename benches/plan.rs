@@ -80,6 +80,7 @@ fn speed() {
     let anchors = (0..ANCHORS).map(|idx| AnchorInUse {
         node: name(idx * NODES / ANCHORS),
         bound: Delay::from_micros(20_000).unwrap_or(Delay::ZERO),
+        broken_over: Delay::from_micros(22_000).unwrap_or(Delay::ZERO),
         waiting: idx % 2 == 0,
         users: Vec::new(),
     });

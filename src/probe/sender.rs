@@ -30,7 +30,9 @@ const STALLED: Duration = Duration::from_millis(500);
 /// How late it may run without harm, where the kernel says when answers came in.
 const TOLERANCE: Duration = Duration::from_millis(20);
 /// The same where nobody says: it is part of the delays.
-const TOLERANCE_OF_TCP: Duration = Duration::from_millis(2);
+const TOLERANCE_WITHOUT_TIMES: Duration = Duration::from_millis(2);
+/// By how much the kernel's round-trip times may be rounded down.
+const MICRO: Duration = Duration::from_micros(1);
 /// How long it waits at most, so that it shows that it lives.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
@@ -119,11 +121,12 @@ pub(super) fn start(settings: Settings, told: UnboundedSender<Told>) -> io::Resu
     let (to, orders) = mpsc::channel();
     let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?);
     let Settings { me, transport, timeout, keyring, tells_records, counters } = settings;
-    let tolerance = if transport == Transport::Tcp { TOLERANCE_OF_TCP } else { TOLERANCE };
+    let wire = Wire::open(transport)?;
+    let tolerance = if wire.has_times() { TOLERANCE } else { TOLERANCE_WITHOUT_TIMES };
     let sender = Sender {
         prober_hash: hash(&me),
         agent: Agent::new(AgentConfig { me, timeout, tolerance, chance: random::fraction() }),
-        wire: Wire::open(transport)?,
+        wire,
         keyring,
         session: random::number(),
         targets: Targets::default(),
@@ -204,7 +207,7 @@ impl Sender {
         match order {
             Order::Follow(targets) => self.follow(targets, now),
             Order::Pause => self.agent.pause(),
-            Order::Reported(true) => self.agent.written(),
+            Order::Reported(true) => self.agent.written(now),
             Order::Reported(false) => self.agent.failed(now, random::fraction()),
             Order::Leave => self.agent.leave(now),
         }
@@ -262,14 +265,28 @@ impl Sender {
         for answer in self.wire.receive() {
             let told = match answer {
                 Answer::Packet { packet, stamp, read } => self.read_packet(&packet, stamp, read),
-                Answer::Connected { sequence, read } => {
-                    self.agent.answered(sequence, read.at, Duration::ZERO).map(|it| (it, Duration::ZERO))
-                }
+                Answer::Connected { sequence, read, took } => self.connected(sequence, read, took),
             };
             if let Some((outcome, held)) = told {
                 self.tell(outcome, held);
             }
         }
+    }
+
+    fn connected(
+        &mut self,
+        sequence: u32,
+        read: Reading,
+        took: Option<Duration>,
+    ) -> Option<(Outcome, Duration)> {
+        let (_, sent) = self.agent.on_its_way(sequence)?;
+        let elapsed = read.at.since(sent.at);
+        let lag = took.and_then(|took| elapsed.checked_sub(took + MICRO));
+        // The kernel's clock stands still while the machine sleeps.
+        let held = lag.filter(|lag| *lag <= STALLED).unwrap_or_default();
+        let outcome = self.agent.answered(sequence, read.at, held)?;
+        self.agent.woke(held, read.at);
+        Some((outcome, held))
     }
 
     /// Looks at what came in: is it an answer to a probe on its way, from the one that was asked?

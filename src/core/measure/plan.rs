@@ -19,6 +19,8 @@ pub struct AnchorInUse {
     pub node: NodeName,
     /// The delay that pods are bound by.
     pub bound: Delay,
+    /// For a pod that is placed the bound is broken over this.
+    pub broken_over: Delay,
     /// Whether a pod with this anchor and bound waits for a place.
     pub waiting: bool,
     /// The nodes that pods with this anchor and bound are on. They are measured before all others, so that a
@@ -48,8 +50,9 @@ pub struct Peer {
     pub address: Name,
     /// How often.
     pub interval: Interval,
-    /// The bounds of pods that this pair's delay decides about, in ascending order: crossing one matters at once.
-    /// Only the anchor itself is told, so that a new anchor changes one list and not thousands.
+    /// Delays at which this pair's decides about pods, in ascending order: crossing one matters at once. Of an anchor's
+    /// bounds the anchor itself is told and the nodes that its pods are on, because the larger of both directions
+    /// counts; nobody else, so that a new anchor changes one list and not thousands.
     pub bounds: Vec<Delay>,
 }
 
@@ -76,7 +79,7 @@ pub struct PlanSettings {
 }
 
 /// How many bounds at most are told with a peer: more would only make the list longer.
-pub(super) const BOUNDS_AT_MOST: usize = 16;
+pub(super) const BOUNDS_AT_MOST: usize = 32;
 
 // === impl PlanSettings ===
 

@@ -26,6 +26,8 @@ pub struct Planner {
     coordinates: Coordinates,
     near: Near,
     anchors: BTreeMap<NodeName, Anchor>,
+    /// Where pods of anchors were before the last step.
+    left: BTreeSet<NodeName>,
     shortlists: BTreeMap<NodeName, Shortlist>,
     /// Whether everybody measures everybody.
     mesh: bool,
@@ -41,6 +43,8 @@ pub struct Planner {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Anchor {
     bounds: BTreeSet<Delay>,
+    /// What is told to those who measure: the bounds, and where they are broken.
+    told: BTreeSet<Delay>,
     waiting: bool,
     users: BTreeSet<NodeName>,
 }
@@ -82,14 +86,18 @@ impl Planner {
     /// These are all anchors in use.
     pub fn set_anchors(&mut self, anchors: Vec<AnchorInUse>) {
         let mut wanted: BTreeMap<NodeName, Anchor> = BTreeMap::new();
-        for AnchorInUse { node, bound, waiting, users } in anchors {
+        for AnchorInUse { node, bound, broken_over, waiting, users } in anchors {
             let anchor = wanted.entry(node).or_default();
             anchor.bounds.insert(bound);
+            anchor.told.extend([bound, broken_over]);
             anchor.waiting |= waiting;
             anchor.users.extend(users);
         }
-        self.anchors_renewed |= wanted != self.anchors;
-        self.anchors = wanted;
+        if wanted != self.anchors {
+            self.anchors_renewed = true;
+            let before = std::mem::replace(&mut self.anchors, wanted);
+            self.left.extend(before.into_values().flat_map(|anchor| anchor.users));
+        }
     }
 
     /// Takes in what a node measured. It moves coordinates, and tells anchors who is too far. What an agent reports
@@ -153,8 +161,10 @@ impl Planner {
 
     /// Has a shortlist for each anchor with an agent, and says for whom that may make a difference.
     fn renew_anchors(&mut self, now: Time) -> Vec<Id> {
-        let Self { roster, anchors, shortlists, .. } = self;
-        let mut due = Vec::new();
+        let Self { roster, anchors, shortlists, left, .. } = self;
+        let users = anchors.values().flat_map(|anchor| &anchor.users);
+        let mut due: Vec<Id> = users.chain(&*left).filter_map(|name| roster.find(name)).collect();
+        left.clear();
         shortlists.retain(|name, _| {
             let stays = anchors.contains_key(name);
             due.extend(roster.find(name).filter(|_| !stays));
@@ -217,14 +227,21 @@ impl Planner {
             add(&mut self.near.of(id).iter().copied(), Interval::Near);
             add(&mut shortlist.into_iter().flat_map(Shortlist::members), Interval::Anchor);
         }
-        let bounds: Vec<Delay> =
-            shortlist.into_iter().flat_map(|list| &list.bounds).copied().take(BOUNDS_AT_MOST).collect();
         let peers = intervals.into_values().filter_map(|(peer, interval)| {
             let agent = self.roster.get(peer)?;
             let address = agent.address_for(own)?.clone();
-            Some(Peer { node: agent.node.clone(), address, interval, bounds: bounds.clone() })
+            let bounds = self.bounds_between(&own.node, &agent.node);
+            Some(Peer { node: agent.node.clone(), address, interval, bounds })
         });
         Some(Assignment { node: own.node.clone(), peers: peers.collect() })
+    }
+
+    /// What a node is told of the delay to a peer: that of an anchor, which either of them may be.
+    fn bounds_between(&self, own: &NodeName, peer: &NodeName) -> Vec<Delay> {
+        let as_anchor = self.anchors.get(own);
+        let as_user = self.anchors.get(peer).filter(|anchor| anchor.users.contains(own));
+        let told = as_anchor.into_iter().chain(as_user).flat_map(|anchor| &anchor.told);
+        told.collect::<BTreeSet<_>>().into_iter().copied().take(BOUNDS_AT_MOST).collect()
     }
 }
 

@@ -171,8 +171,9 @@ impl Agent {
     }
 
     /// What was to be said was taken.
-    pub fn written(&mut self) {
-        self.reporter.written();
+    pub fn written(&mut self, now: Time) {
+        let crossed = self.reporter.written(now);
+        self.prober.confirm(&crossed, now);
     }
 
     /// It was not; `chance` is a random number between 0 and 1.

@@ -1,6 +1,6 @@
 //! When to report: as soon as it matters, as seldom as possible.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::UNREACHABLE_AFTER;
@@ -15,6 +15,9 @@ const SETTLE: Duration = Duration::from_secs(1);
 const MOVED_BURST: u32 = 4;
 /// The same for what can't wait.
 const URGENT: Rate = Rate { burst: 8, every: Duration::from_secs(10) };
+/// How long after a bound's crossing was told it is told again, by newer samples: a placed pod counts as violated, or
+/// as cured, by two reports in a row.
+const CONFIRM_AFTER: Duration = Duration::from_secs(2);
 /// The first pause after a report that was not taken; each further one is twice as long, up to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(30);
@@ -39,6 +42,8 @@ pub struct Reporter {
     told: BTreeMap<NodeName, Told>,
     reported_at: Option<Time>,
     pending: Option<Pending>,
+    /// The peers whose delay crossed a bound since the last report.
+    crossed: BTreeSet<NodeName>,
     phase: Phase,
     failures: u32,
     usual: Bucket,
@@ -60,13 +65,14 @@ struct Pending {
     since: Time,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Phase {
     /// There is nobody to report to.
     Paused,
     Idle,
-    /// A report is on its way, for this reason; none if it was simply time.
-    Writing(Option<Pending>),
+    /// A report is on its way, for this reason; none if it was simply time. It tells that the delays of these peers
+    /// crossed a bound.
+    Writing(Option<Pending>, BTreeSet<NodeName>),
     /// The last one was not taken; the next is due then.
     Failed(Time),
 }
@@ -82,6 +88,7 @@ impl Reporter {
             told: BTreeMap::new(),
             reported_at: None,
             pending: None,
+            crossed: BTreeSet::new(),
             phase: Phase::Paused,
             failures: 0,
             usual: Bucket::default(),
@@ -109,7 +116,7 @@ impl Reporter {
 
     /// Something is to be said.
     pub fn note(&mut self, reason: Reason, now: Time) {
-        let since = self.pending.map_or(now, |pending| pending.since);
+        let since = self.pending.map_or(now, |pending| pending.since.min(now));
         let reason = self.pending.map_or(reason, |pending| pending.reason.max(reason));
         self.pending = Some(Pending { reason, since });
     }
@@ -125,15 +132,18 @@ impl Reporter {
         now: Time,
     ) {
         let new = Told::of(statistics);
+        let turned = self.told.get(peer).is_some_and(|old| old.is_reachable != new.is_reachable);
         let reason = match self.told.get(peer) {
-            Some(old) if old.is_reachable != new.is_reachable => Some(Reason::Urgent),
             _ if in_burst => None,
             Some(old) if old.counts || !new.counts => old.reason(&new, bounds),
             // Nothing was said of it yet, or too little to count.
             Some(_) | None if bounds.is_empty() => Some(Reason::Moved),
             Some(_) | None => Some(Reason::Urgent),
         };
-        if let Some(reason) = reason {
+        if reason == Some(Reason::Urgent) {
+            self.crossed.insert(peer.clone());
+        }
+        if let Some(reason) = if turned { Some(Reason::Urgent) } else { reason } {
             self.note(reason, now);
         }
     }
@@ -141,7 +151,7 @@ impl Reporter {
     /// When the next report is due.
     pub fn due_at(&self) -> Time {
         match self.phase {
-            Phase::Paused | Phase::Writing(_) => Time::NEVER,
+            Phase::Paused | Phase::Writing(..) => Time::NEVER,
             Phase::Failed(until) => until,
             Phase::Idle => self.in_time().min(self.pending.map_or(Time::NEVER, |it| self.ready_at(it))),
         }
@@ -174,24 +184,30 @@ impl Reporter {
             Some(Reason::Urgent) => _ = self.urgent.take(URGENT, now),
             Some(Reason::Last) | None => (),
         }
-        self.phase = Phase::Writing(self.pending.take());
+        self.phase = Phase::Writing(self.pending.take(), std::mem::take(&mut self.crossed));
         self.reported_at = Some(now);
     }
 
-    /// The report was taken.
-    pub fn written(&mut self) {
+    /// The report was taken at `now`. Gives the peers of which it told that a bound was crossed: that will be told again soon,
+    /// and is to be measured once more before.
+    pub fn written(&mut self, now: Time) -> BTreeSet<NodeName> {
         self.failures = 0;
-        if matches!(self.phase, Phase::Writing(_)) {
-            self.phase = Phase::Idle;
+        let Phase::Writing(_, crossed) = &mut self.phase else { return BTreeSet::new() };
+        let crossed = std::mem::take(crossed);
+        self.phase = Phase::Idle;
+        if !crossed.is_empty() {
+            self.note(Reason::Urgent, now + CONFIRM_AFTER);
         }
+        crossed
     }
 
     /// The report was not taken: it is to be made anew after a pause, which grows. `chance` is a random number between
     /// 0 and 1, so that agents that were turned away together don't come back together.
     pub fn failed(&mut self, now: Time, chance: f64) {
-        let Phase::Writing(pending) = self.phase else { return };
-        if let Some(pending) = pending {
-            self.note(pending.reason, pending.since);
+        let Phase::Writing(pending, crossed) = &mut self.phase else { return };
+        self.crossed.append(crossed);
+        if let Some(Pending { reason, since }) = *pending {
+            self.note(reason, since);
         }
         let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(5)).min(LAST_PAUSE);
         self.failures = self.failures.saturating_add(1);
@@ -205,7 +221,7 @@ impl Reporter {
 
     /// Whether a report is on its way, or waits until it may be.
     pub fn is_busy(&self) -> bool {
-        self.pending.is_some() || matches!(self.phase, Phase::Writing(_) | Phase::Failed(_))
+        self.pending.is_some() || matches!(self.phase, Phase::Writing(..) | Phase::Failed(_))
     }
 }
 
@@ -252,7 +268,7 @@ mod tests {
         let mut reporter = Reporter::new(Duration::from_mins(10), 0.5);
         reporter.resume(Duration::from_mins(10), true);
         reporter.begin([(&peer, &of(3))], at(1_000));
-        reporter.written();
+        reporter.written(at(1_000));
         reporter.observe(&peer, &of(4), &[], false, at(1_001));
         assert!(!reporter.is_busy());
         reporter.observe(&peer, &of(8), &[], false, at(1_002));

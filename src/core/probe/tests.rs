@@ -88,7 +88,7 @@ impl Bed {
         }
         if let Some(statement) = self.agent.statement(self.now) {
             if self.takes {
-                self.agent.written();
+                self.agent.written(self.now);
                 self.said.push((self.now, statement));
             } else {
                 self.agent.failed(self.now, 0.5);
@@ -160,6 +160,35 @@ fn a_step_is_said_within_seconds_and_so_is_its_end() {
         let said = bed.said_of("a");
         assert_eq!((said.min, said.p95), (said.p50, said.p50), "nothing is left of what was before");
     }
+}
+
+#[test]
+fn a_crossed_bound_is_said_twice_in_time_and_the_second_time_by_newer_samples() {
+    let mut bed = Bed::new(&[("a", 2_000)], &[10_000]);
+    bed.pass(400_000);
+    for micros in [30_000, 2_000] {
+        let (begin, stepped) = (bed.said.len(), bed.now);
+        bed.set("a", Some(micros.into()));
+        bed.pass(40_000);
+        let said = bed.said[begin..].iter().map(|(at, said)| (*at, said.report.rows[0].statistics.clone()));
+        let said: Vec<(Time, Statistics)> = said.filter(|(_, it)| p50(micros)(it)).collect();
+        let [(first, known), (second, known_better)] = &said[..] else { panic!("{said:?}") };
+        assert!(second.since(stepped) <= Duration::from_secs(14), "{:?}", second.since(stepped));
+        assert!(*second > *first && known_better.samples > known.samples, "{said:?}");
+    }
+}
+
+#[test]
+fn that_a_bound_was_crossed_is_said_again_after_the_api_server_was_away() {
+    let mut bed = Bed::new(&[("a", 2_000)], &[10_000]);
+    bed.pass(60_000);
+    bed.takes = false;
+    bed.set("a", Some(30_000));
+    bed.pass(30_000);
+    bed.takes = true;
+    let begin = bed.said.len();
+    bed.pass(30_000);
+    assert_eq!(bed.said.len() - begin, 2);
 }
 
 #[test]
@@ -293,7 +322,7 @@ fn lag_is_no_delay_and_a_wall_clock_that_is_set_moves_nothing() {
             let reading = agent.reading();
             agent.agent.give_up(agent.now);
             if agent.agent.statement(agent.now).is_some() {
-                agent.agent.written();
+                agent.agent.written(agent.now);
             }
             if let Some(probe) = agent.agent.next(reading) {
                 break (probe, reading);

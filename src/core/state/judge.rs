@@ -42,7 +42,8 @@ impl State {
         let name = |slot: NodeSlot| self.snapshot.nodes.name(slot).cloned();
         let anchors = in_use.into_iter().filter_map(|((node, bound), (waiting, users))| {
             let users = users.into_iter().filter_map(name).collect();
-            Some(AnchorInUse { node: name(node)?, bound, waiting, users })
+            let broken_over = self.snapshot.delays.rules().hysteresis.limit(bound);
+            Some(AnchorInUse { node: name(node)?, bound, broken_over, waiting, users })
         });
         anchors.collect()
     }

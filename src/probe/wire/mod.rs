@@ -1,6 +1,7 @@
 //! Sending probes and receiving answers, by UDP, ICMP or TCP.
 
 mod datagram;
+mod handshake;
 mod tcp;
 
 use std::io;
@@ -35,7 +36,13 @@ pub(super) enum Answer {
         read: Reading,
     },
     /// A connection came about.
-    Connected { sequence: u32, read: Reading },
+    Connected {
+        sequence: u32,
+        /// When that was noticed.
+        read: Reading,
+        /// How long it took as the kernel says, which knows better.
+        took: Option<Duration>,
+    },
 }
 
 // === impl Wire ===
@@ -46,7 +53,7 @@ impl Wire {
         match transport {
             Transport::Udp => Udp::open().map(Self::Udp),
             Transport::Icmp => Icmp::open().map(Self::Icmp),
-            Transport::Tcp | Transport::Http => Ok(Self::Tcp(Tcp::default())),
+            Transport::Tcp | Transport::Http => Ok(Self::Tcp(Tcp::open())),
         }
     }
 
@@ -56,6 +63,14 @@ impl Wire {
             Self::Udp(udp) => udp.send(packet, to).map(|()| None),
             Self::Icmp(icmp) => icmp.send(sequence, packet, to).map(|()| None),
             Self::Tcp(tcp) => tcp.connect(sequence, to).map(Some),
+        }
+    }
+
+    /// Whether the kernel tells when answers came in. Else it is part of delays how late they are read.
+    pub(super) fn has_times(&self) -> bool {
+        match self {
+            Self::Udp(_) | Self::Icmp(_) => true,
+            Self::Tcp(tcp) => tcp.has_times(),
         }
     }
 

@@ -10,20 +10,35 @@ use nix::errno::Errno;
 use nix::libc::linger;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{SockType, SockaddrStorage, connect, setsockopt, sockopt};
+use tracing::warn;
 
 use super::super::clock;
 use super::super::socket::{family, open};
 use super::Answer;
+use super::handshake::Handshakes;
 
 /// Connections on their way, by sequence number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in super::super) struct Tcp {
     connecting: BTreeMap<u32, TcpStream>,
+    /// None where the kernel has nothing of the kind.
+    handshakes: Option<Handshakes>,
 }
 
 // === impl Tcp ===
 
 impl Tcp {
+    pub(super) fn open() -> Self {
+        let handshakes = Handshakes::open().inspect_err(|error| {
+            warn!(%error, "the kernel does not tell how long connections take; that they are noticed late is part of delays");
+        });
+        Self { connecting: BTreeMap::new(), handshakes: handshakes.ok() }
+    }
+
+    pub(super) fn has_times(&self) -> bool {
+        self.handshakes.is_some()
+    }
+
     /// Begins to connect; from which port.
     pub(super) fn connect(&mut self, sequence: u32, to: SocketAddr) -> io::Result<u16> {
         let fd = open(family(to.is_ipv6()), SockType::Stream, None)?;
@@ -60,7 +75,14 @@ impl Tcp {
 
     fn outcome(&mut self, sequence: u32, read: Reading) -> Option<Answer> {
         let stream = self.connecting.remove(&sequence)?;
-        matches!(stream.take_error(), Ok(None)).then_some(Answer::Connected { sequence, read })
+        if !matches!(stream.take_error(), Ok(None)) {
+            return None;
+        }
+        let took = self
+            .handshakes
+            .as_ref()
+            .and_then(|handshakes| handshakes.took(stream.local_addr().ok()?, stream.peer_addr().ok()?));
+        Some(Answer::Connected { sequence, read, took })
     }
 
     pub(super) fn forget(&mut self, sequence: u32) {

@@ -22,6 +22,8 @@ pub struct DelayRules {
     /// For how long the last fresh delays of an anchor's node stay in force that nothing is heard of; none means
     /// until there is no such node any more.
     pub anchor_grace: Option<Duration>,
+    /// The delay values that there are layers of whether or not pods ask for them.
+    pub layers: Vec<Delay>,
 }
 
 /// Which statistic of the samples is a pair's delay. A source that doesn't have it gives what it has.
@@ -57,6 +59,7 @@ impl Default for DelayRules {
             stale_after: None,
             hysteresis: Hysteresis::default(),
             anchor_grace: None,
+            layers: Vec::new(),
         }
     }
 }
@@ -116,6 +119,12 @@ impl Hysteresis {
     pub fn is_over(self, delay: Delay, bound: Delay) -> bool {
         let bound = u64::from(bound.as_micros());
         u64::from(delay.as_micros()) * 100 > bound * (100 + u64::from(self.0))
+    }
+
+    /// The largest delay that is not over a bound by more than this.
+    pub fn limit(self, bound: Delay) -> Delay {
+        let micros = u64::from(bound.as_micros()) * (100 + u64::from(self.0)) / 100;
+        u32::try_from(micros).ok().and_then(|micros| Delay::from_micros(micros).ok()).unwrap_or(Delay::MAX)
     }
 }
 

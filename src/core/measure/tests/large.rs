@@ -13,7 +13,7 @@ fn small_lists() -> PlanSettings {
 
 fn anchor(node: &str, bound: u32, waiting: bool, users: &[&str]) -> AnchorInUse {
     let users = users.iter().map(|it| (*it).into()).collect();
-    AnchorInUse { node: node.into(), bound: millis(bound), waiting, users }
+    AnchorInUse { node: node.into(), bound: millis(bound), broken_over: millis(bound), waiting, users }
 }
 
 fn of_interval(peers: &[Peer], interval: Interval) -> BTreeSet<NodeName> {
@@ -138,7 +138,7 @@ fn an_anchor_measures_those_that_may_be_within_its_bound_and_few_others() {
     let changed = planner.step(seconds(500));
     let with_bounds = |it: &&Assignment| it.peers.iter().any(|peer| !peer.bounds.is_empty());
     let told: Vec<&Assignment> = changed.iter().filter(with_bounds).collect();
-    assert_eq!(told.iter().map(|it| &it.node).collect::<Vec<_>>(), [&node], "the anchor alone");
+    assert_eq!(told.iter().map(|it| &it.node).collect::<Vec<_>>(), [&node], "the one that measures");
     let peers = &told[0].peers;
     assert!(peers.iter().all(|peer| peer.bounds == [millis(1), millis(bound)]));
     let measured: BTreeSet<&NodeName> = peers.iter().map(|peer| &peer.node).collect();

@@ -60,16 +60,43 @@ fn only_lists_that_change_are_given_out() {
     list[0].addresses = vec!["10.9.9.9:7".into()];
     planner.set_agents(list.clone());
     assert_eq!(planner.step(Time::ZERO).len(), 19, "its own list has no address of its own");
-    let anchor = AnchorInUse { node: "n0003".into(), bound: millis(25), waiting: true, users: Vec::new() };
-    planner.set_anchors(vec![anchor.clone(), AnchorInUse { bound: millis(10), ..anchor }]);
+    let anchor = AnchorInUse {
+        node: "n0003".into(),
+        bound: millis(25),
+        broken_over: millis(27),
+        waiting: true,
+        users: Vec::new(),
+    };
+    let nearer = AnchorInUse { bound: millis(10), broken_over: millis(11), ..anchor.clone() };
+    planner.set_anchors(vec![anchor.clone(), nearer]);
     let changed = planner.step(Time::ZERO);
     assert_eq!(changed.len(), 1);
     assert_eq!(changed[0].node, "n0003".into());
-    assert!(changed[0].peers.iter().all(|peer| peer.bounds == [millis(10), millis(25)]));
+    let told = [10, 11, 25, 27].map(millis);
+    assert!(changed[0].peers.iter().all(|peer| peer.bounds == told));
+    the_node_that_a_pod_is_on_is_told_the_bounds_of_its_anchor(&mut planner, &anchor);
     list.retain(|agent| agent.node != "n0003".into());
     planner.set_agents(list);
     assert_eq!(planner.step(Time::ZERO).len(), 19);
     assert_eq!(planner.peers_of(&"n0003".into()), None);
+}
+
+/// Of the delay to the anchor, and of no other.
+fn the_node_that_a_pod_is_on_is_told_the_bounds_of_its_anchor(planner: &mut Planner, anchor: &AnchorInUse) {
+    let users = vec!["n0007".into()];
+    planner.set_anchors(vec![AnchorInUse { users, ..anchor.clone() }]);
+    let changed = planner.step(Time::ZERO);
+    let nodes: Vec<&str> = changed.iter().map(|it| it.node.as_str()).collect();
+    assert_eq!(nodes, ["n0003", "n0007"]);
+    for peer in &changed[1].peers {
+        let expected = if peer.node == "n0003".into() { vec![millis(25), millis(27)] } else { Vec::new() };
+        assert_eq!(peer.bounds, expected, "{}", peer.node);
+    }
+    planner.set_anchors(vec![anchor.clone()]);
+    let changed = planner.step(Time::ZERO);
+    let nodes: Vec<&str> = changed.iter().map(|it| it.node.as_str()).collect();
+    assert_eq!(nodes, ["n0007"], "the pod has gone");
+    assert!(changed[0].peers.iter().all(|peer| peer.bounds.is_empty()));
 }
 
 #[test]
