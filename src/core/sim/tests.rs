@@ -46,6 +46,10 @@ fn every_planted_defect_is_caught() {
         (Planted::BindingWithoutUid, Invariant::OwnPod),
         (Planted::InState(Defect::StaleDelays), Invariant::DelayBound),
         (Planted::InState(Defect::CapacityFreedTwice), Invariant::Capacity),
+        (Planted::InState(Defect::LostIsDelay), Invariant::DelayBound),
+        (Planted::InState(Defect::TruncatedIsDelay), Invariant::DelayBound),
+        (Planted::InState(Defect::StaleIsFresh), Invariant::DelayBound),
+        (Planted::InState(Defect::SmallerDirection), Invariant::DelayBound),
     ];
     for (planted, expected) in table {
         let caught = first_failure(SEEDS_PER_DEFECT, Some(planted), |it| it.invariant == expected);

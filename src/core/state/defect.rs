@@ -2,8 +2,8 @@
 //! constant, so that nothing of this is in the product.
 
 use super::State;
-use crate::delay::DelayRow;
-use crate::model::Pod;
+use crate::delay::{DelayRow, DelaySource, Report};
+use crate::model::{Delay, Pod, Time};
 use crate::placement::NodeSlot;
 
 /// A defect that a scheduler of this kind is known to have had.
@@ -17,6 +17,14 @@ pub(crate) enum Defect {
     StaleDelays,
     /// A pod's room is given back when its deletion begins, and again when it is gone.
     CapacityFreedTwice,
+    /// Where all probes were lost there is no value, and none is read as zero.
+    LostIsDelay,
+    /// Goldpinger cuts off what is below a millisecond, and what is left is read as the delay.
+    TruncatedIsDelay,
+    /// What was measured counts however long ago that was.
+    StaleIsFresh,
+    /// Of both directions the smaller one counts.
+    SmallerDirection,
 }
 
 // === impl State ===
@@ -51,6 +59,40 @@ impl State {
             }
         }
         merged
+    }
+
+    /// Whether reports are read wrong.
+    pub(super) fn misreads(&self) -> bool {
+        let defects =
+            [Defect::LostIsDelay, Defect::TruncatedIsDelay, Defect::StaleIsFresh, Defect::SmallerDirection];
+        defects.into_iter().any(|defect| self.has(defect))
+    }
+
+    /// A report as a scheduler with such a defect reads it.
+    pub(super) fn misread(&self, report: &Report, now: Time) -> Report {
+        let lower = |delay: Delay| Delay::from_micros(delay.as_micros().saturating_sub(1_000)).ok();
+        let mut read = report.clone();
+        if self.has(Defect::StaleIsFresh) {
+            read.every = read.every.map(|every| every.saturating_mul(1_000));
+        }
+        for row in &mut read.rows {
+            let known = &mut row.statistics;
+            if self.has(Defect::LostIsDelay) {
+                known.p95 = known.p95.or(Some(Delay::ZERO));
+                known.age = known.age.or(Some(std::time::Duration::ZERO));
+            } else if self.has(Defect::TruncatedIsDelay) && report.source == DelaySource::Goldpinger {
+                known.p95 = known.p95.and_then(lower);
+            } else if self.has(Defect::SmallerDirection) {
+                let slots = (
+                    self.snapshot.nodes.slot(row.peer.as_str()),
+                    self.snapshot.nodes.slot(report.from.as_str()),
+                );
+                let (Some(peer), Some(from)) = slots else { continue };
+                let other = self.snapshot.delays.measured().said(report.source, peer, from, now);
+                known.p95 = known.p95.map(|delay| other.map_or(delay, |other| delay.min(other)));
+            }
+        }
+        read
     }
 
     pub(super) fn free_again(&mut self, pod: &Pod, slot: NodeSlot) {

@@ -29,6 +29,8 @@ impl State {
     pub(super) fn apply_measured(&mut self, reports: &[Report], now: Time) {
         self.catch_up(now);
         for report in reports {
+            let misread = self.misreads().then(|| self.misread(report, now));
+            let report = misread.as_ref().unwrap_or(report);
             let Heard { from, source, peers, falls, heard_again } =
                 self.snapshot.delays.hear(report, &mut self.snapshot.nodes, now);
             for (row, falls) in falls {
