@@ -125,6 +125,7 @@ pub async fn run(
     }
     let parts = delays::Parts {
         client: clients.delays.clone(),
+        layers: options.delay_rules.layers.clone(),
         in_use: in_use_rx,
         events: events.clone(),
         looks,

@@ -3,9 +3,11 @@
 //! Types only: whoever reads or writes these objects brings the client. A change here is a change of the API,
 //! and of its schema in `deploy/`.
 
+mod layers;
 pub mod names;
 mod node_delays;
 
+pub use layers::{LAYERS_VERSION, PublishedLayer, PublishedLayers};
 pub use node_delays::{
     DelaySource, Interval, NodeDelays, NodeDelaysSpec, NodeDelaysStatus, PeerDelay, PeerToMeasure,
     ProbeRequest, ProbeResult, Transport,

@@ -19,6 +19,10 @@ pub const PROBE_KEY_OTHER: &str = "other";
 pub const PROBE_PORT: u16 = 10270;
 /// The TCP port where agents serve health and metrics.
 pub const PROBE_HEALTH_PORT: u16 = 10271;
+/// ConfigMap with the layers; made in the cluster by the leader.
+pub const LAYERS: &str = "edge-layers";
+/// In that ConfigMap, where they stand, as JSON.
+pub const LAYERS_KEY: &str = "layers.json";
 /// PriorityClass of backups.
 pub const BACKUP_PRIORITY: &str = "edge-backup";
 /// Field manager of what the plugin applies.

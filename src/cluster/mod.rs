@@ -8,6 +8,7 @@
 //! review   questions about those who ask us
 //! lease    the Lease that one replica holds
 //! own_delays  a probe agent's own NodeDelays
+//! layers   where layers are published
 //! node_delays, probe_key   what nodes are to measure, and the keys by which their agents know each other
 //! ```
 
@@ -16,6 +17,7 @@ mod answer;
 pub mod client;
 mod condition;
 mod instances;
+mod layers;
 mod lease;
 mod limit;
 mod node_delays;
@@ -38,6 +40,7 @@ pub mod watch;
 pub use act::Actor;
 pub use client::{Clients, ConnectError, connect, delegate};
 pub use instances::{Directory, Instance};
+pub use layers::LayerStore;
 pub use lease::LeaseLock;
 pub use node_delays::{Scribe, Written};
 pub use own_delays::OwnDelays;

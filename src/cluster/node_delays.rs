@@ -136,13 +136,22 @@ impl Scribe {
             Ok(request) => request,
             Err(error) => return Written::Refused(error.to_string()),
         };
-        match within(TIMEOUT, self.client.request::<IgnoredAny>(request)).await {
-            Ok(_) => Written::Done,
-            Err(Failure::Gone) => Written::Gone,
-            Err(Failure::Refused(status)) if status.code == 403 => Written::Forbidden(status.message),
-            Err(Failure::Refused(status)) => Written::Refused(status.message),
-            Err(Failure::Throttled { status, retry_after }) => Written::Failed(status.message, retry_after),
-            Err(failure) => Written::Failed(failure.to_string(), PAUSE),
+        Written::of(within(TIMEOUT, self.client.request::<IgnoredAny>(request)).await)
+    }
+}
+
+// === impl Written ===
+
+impl Written {
+    /// What follows from the server's answer.
+    pub(super) fn of<T>(answer: Result<T, Failure>) -> Self {
+        match answer {
+            Ok(_) => Self::Done,
+            Err(Failure::Gone) => Self::Gone,
+            Err(Failure::Refused(status)) if status.code == 403 => Self::Forbidden(status.message),
+            Err(Failure::Refused(status)) => Self::Refused(status.message),
+            Err(Failure::Throttled { status, retry_after }) => Self::Failed(status.message, retry_after),
+            Err(failure) => Self::Failed(failure.to_string(), PAUSE),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use edge_core::delay::DelaySource;
 use edge_core::measure::AnchorInUse;
-use edge_core::model::{Name, NodeName};
+use edge_core::model::{Name, NodeName, Time};
 use edge_core::placement::{NodeSlot, Profile};
-use edge_core::state::{Incoming, QueueLen, State};
+use edge_core::state::{Incoming, KnownPart, QueueLen, State};
 use tokio::sync::oneshot;
 
 use super::PodAmounts;
@@ -18,6 +18,17 @@ pub enum Query {
     Resources(oneshot::Sender<Option<Vec<PodAmounts>>>),
     /// At what is to be measured.
     Interest(oneshot::Sender<Interest>),
+    /// At the delays that count, from some of the nodes.
+    Known {
+        /// The first of them.
+        from: NodeSlot,
+        /// How many.
+        most: usize,
+        /// At this time.
+        now: Time,
+        /// Who looks.
+        to: oneshot::Sender<KnownPart>,
+    },
 }
 
 /// What a plan of measurements depends on.

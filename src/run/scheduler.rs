@@ -128,6 +128,7 @@ impl Scheduler {
                 _ = to.send(Box::new(Facts { lease, ..Facts::of(&self.state) }));
             }
             Query::Interest(to) => _ = to.send(Interest::of(&self.state)),
+            Query::Known { from, most, now, to } => _ = to.send(self.state.known_delays(from, most, now)),
             Query::Resources(to) => _ = to.send(leads.then(|| PodAmounts::all(&self.state))),
         }
     }

@@ -11,6 +11,7 @@
 //! from copies; a plan that is some seconds old does no harm, because no node is admitted by it.
 
 mod keeper;
+mod layers;
 mod ledger;
 mod outside;
 mod pace;
@@ -38,6 +39,7 @@ use crate::cluster::{self, Scribe, Written};
 use crate::lease::Tenure;
 use crate::metrics::Query;
 pub use keeper::keep;
+pub use layers::LayerTask;
 use ledger::{Due, Ledger};
 use plan::{Plan, Planned};
 pub use rotation::{Key, Keys, Phase};

@@ -1,5 +1,7 @@
 //! `NodeDelays` as the API server keeps them, and who may write them.
 
+use std::path::PathBuf;
+
 use controlplane::{Client, FakeNode, Options};
 use edge_api::{
     DelaySource, Interval, NodeDelays, NodeDelaysSpec, NodeDelaysStatus, PeerDelay, PeerToMeasure,
@@ -50,6 +52,14 @@ pub(crate) fn agents_token(bed: &Bed, node: &str) -> String {
     let metadata = &pod["metadata"];
     let bound = json!({"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]});
     token(bed, &json!({"spec": {"boundObjectRef": bound}}))
+}
+
+/// The kubeconfig of a node's agent, with such a token.
+pub(crate) fn agents_kubeconfig(bed: &Bed, node: &str) -> PathBuf {
+    let text = std::fs::read_to_string(bed.cp.kubeconfig()).unwrap();
+    let mut kubeconfig: Value = serde_json::from_str(&text).unwrap();
+    kubeconfig["users"][0]["user"]["token"] = agents_token(bed, node).into();
+    bed.write(&format!("kubeconfig-{node}"), &kubeconfig.to_string())
 }
 
 fn with_token(bed: &Bed, request: &Value) -> Client {

@@ -1,26 +1,37 @@
 //! The scheduler tells agents what to measure, and heeds what they report.
 
+use std::collections::BTreeSet;
 use std::thread;
 
 use controlplane::{Client, FakeNode, Options};
-use edge_api::{DelaySource, NodeDelays, NodeDelaysStatus, PeerDelay, Transport};
+use edge_api::{DelaySource, NodeDelays, NodeDelaysStatus, PeerDelay, PublishedLayers, Transport};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, NODE_DELAYS, PodSpec, Replica};
 use crate::node_delays::agent;
 
 const SCHEDULER: &str = "system:serviceaccount:edge-system:edge-scheduler";
-const KEY: &str = "/api/v1/namespaces/edge-system/secrets/edge-probe-key";
+pub(crate) const KEY: &str = "/api/v1/namespaces/edge-system/secrets/edge-probe-key";
 
-/// A cluster with these nodes, and a scheduler that has no more permissions than an installation gives it.
 fn bed(names: &[String], sources: impl Fn(&Bed) -> String) -> (Bed, Replica) {
+    let bed = cluster(names);
+    let scheduler = start_scheduler(&bed, &sources(&bed));
+    (bed, scheduler)
+}
+
+/// A cluster with these nodes, and all that an installation brings but the scheduler.
+pub(crate) fn cluster(names: &[String]) -> Bed {
     let nodes: Vec<FakeNode> = names.iter().map(FakeNode::new).collect();
     // Its account is made by the installation; here it has a token of its own kind.
     let groups = ["system:serviceaccounts", "system:serviceaccounts:edge-system", "system:authenticated"];
     let bed = Bed::with(Options::default().user(SCHEDULER, &groups), &nodes);
     bed.install();
+    bed
+}
+
+/// A scheduler with these sources of delays, that has no more permissions than an installation gives it.
+pub(crate) fn start_scheduler(bed: &Bed, sources: &str) -> Replica {
     let kubeconfig = bed.cp.kubeconfig_of(SCHEDULER).unwrap().display();
-    let sources = sources(&bed);
     let config = format!(
         "apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
@@ -30,15 +41,14 @@ profiles:
 - schedulerName: edge-scheduler
   pluginConfig:
   - name: NetworkDelay
-    args: {{sources: [{sources}]}}
+    args: {{sources: [{sources}], layers: {{initial: [2]}}}}
 "
     );
     let config = bed.write("config.yaml", &config);
-    let scheduler = bed.configured("scheduler", &["--config", config.to_str().unwrap()]);
-    (bed, scheduler)
+    bed.configured("scheduler", &["--config", config.to_str().unwrap()])
 }
 
-fn names(count: usize) -> Vec<String> {
+pub(crate) fn names(count: usize) -> Vec<String> {
     (1..=count).map(|idx| format!("edge-{idx:02}")).collect()
 }
 
@@ -124,6 +134,7 @@ fn fifty_agents_are_told_whom_to_measure_and_pods_are_placed_by_what_they_report
 
     a_pod_waits_until_both_directions_are_within_the_delay(&bed, &agents, &names);
     the_agents_have_a_key(&bed, &scheduler);
+    layers_of_the_configuration_and_of_pods_are_published(&bed, &names);
     bed.cp.client().delete(&format!("{NODE_DELAYS}/edge-07")).unwrap();
     wait("an object that somebody deleted", &mut || object(&bed, "edge-07").map(|_| ()));
 }
@@ -143,6 +154,79 @@ fn a_pod_waits_until_both_directions_are_within_the_delay(bed: &Bed, agents: &[C
         report(&agents[own], &names[own], &address(own), &nearer);
     }
     assert_eq!(bed.node_of("near"), "edge-05");
+}
+
+/// The nodes are on a line, a millisecond from the next, but for the first and the fifth. One layer is configured, and a pod has the other's bound.
+fn layers_of_the_configuration_and_of_pods_are_published(bed: &Bed, names: &[String]) {
+    let layers = bed.wait("layers of all nodes", || {
+        let object = bed.cp.client().get("/api/v1/namespaces/edge-system/configmaps/edge-layers").ok()?;
+        let text = object["data"]["layers.json"].as_str()?;
+        let layers: PublishedLayers = serde_json::from_str(text).unwrap();
+        (layers.known_pairs == 1225 && layers.layers.len() == 2).then_some(layers)
+    });
+    assert_eq!((layers.pairs, layers.nodes.len()), (1225, names.len()));
+    let place = |name: &String| names.binary_search(name).unwrap();
+    for (layer, millis) in layers.layers.iter().zip([2, 3]) {
+        assert_eq!(layer.delay_micros, millis * 1_000);
+        let clusters = layers.clusters(layer).unwrap();
+        for cluster in &clusters {
+            let places: BTreeSet<usize> = cluster.iter().map(place).collect();
+            assert_eq!(places.len(), cluster.len());
+            let far = |a: usize, b: usize| if (a, b) == (0, 4) { 3 } else { b - a };
+            let pairs = places.iter().flat_map(|a| places.range(a + 1..).map(|b| far(*a, *b)));
+            assert!(pairs.max().unwrap_or(0) <= millis as usize, "{cluster:?} at {millis} ms");
+        }
+        assert!(
+            clusters.len() < names.len() && clusters.iter().map(|it| it.len()).sum::<usize>() == names.len()
+        );
+    }
+}
+
+/// Two words in a row of the agents at both ends break a bound, and two more restore it.
+#[test]
+fn that_a_bound_is_broken_or_kept_again_is_told_by_events_of_the_pod() {
+    let names = names(2);
+    let (bed, _scheduler) = bed(&names, |_| "{probe: {}}".to_owned());
+    bed.wait("both objects", || names.iter().all(|name| object(&bed, name).is_some()).then_some(()));
+    let agents: Vec<Client> = names.iter().map(|name| agent(&bed, name)).collect();
+    let both_report = |millis: u32| {
+        for own in [0, 1] {
+            let other = names[1 - own].clone();
+            report(&agents[own], &names[own], &address(own), &[(other, millis)]);
+        }
+    };
+    both_report(3);
+    bed.cp
+        .client()
+        .merge("/api/v1/nodes/edge-02", &json!({"metadata": {"labels": {"here": "yes"}}}))
+        .unwrap();
+    let mut pod = PodSpec::new("near").delay("edge-01", "5").json();
+    pod["spec"]["nodeSelector"] = json!({"here": "yes"});
+    bed.cp.client().create(crate::bed::PODS, &pod).unwrap();
+    assert_eq!(bed.node_of("near"), "edge-02");
+
+    // Over the bound, but not by a tenth of it: said twice, and nothing follows.
+    let by_a_little = |own: usize, millis| {
+        let other = names[1 - own].clone();
+        report(&agents[own], &names[own], &address(own), &[(other, millis)]);
+    };
+    by_a_little(0, 4);
+    by_a_little(0, 5);
+    both_report(9);
+    let exceeded = bed.events_of("near", "DelayExceeded");
+    assert_eq!((exceeded.len(), &exceeded[0]["type"]), (1, &json!("Warning")));
+    assert_eq!(exceeded[0]["note"], "The delay to edge-01 on node edge-01 is 9 ms, over the bound of 5 ms");
+    // The larger of both directions counts: as long as one end says otherwise it is not kept.
+    by_a_little(0, 4);
+    both_report(5);
+    by_a_little(0, 4);
+    let restored = bed.events_of("near", "DelayRestored");
+    assert_eq!((restored.len(), &restored[0]["type"]), (1, &json!("Normal")));
+    assert_eq!(
+        restored[0]["note"],
+        "The delay to edge-01 on node edge-01 is 5 ms, again within the bound of 5 ms"
+    );
+    assert_eq!(bed.events_of("near", "DelayExceeded").len(), 1);
 }
 
 /// The leader makes it, with room for one key.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use edge_core::delay::{DelayRules, DelaySource, Hysteresis, Statistic};
+use edge_core::model::Delay;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::Args;
 use crate::config::duration::GoDuration;
@@ -29,8 +29,20 @@ pub(super) struct NetworkDelayArgs {
     #[serde(skip_serializing_if = "Option::is_none")]
     anchor_grace: Option<GoDuration>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    layers: Option<Value>,
+    layers: Option<LayersArgs>,
 }
+
+/// The partitions of the nodes that are published.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct LayersArgs {
+    /// Delay values in ms that there are layers of from the beginning; those that pods ask for come by themselves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    initial: Vec<f64>,
+}
+
+/// How many layers may be asked for.
+const MOST_LAYERS: usize = 16;
 
 /// A source; one of the fields is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -74,8 +86,6 @@ struct FileArgs {
     metadata: PathBuf,
 }
 
-const NOT_YET: &str = "this version does not have it; remove it";
-
 impl Args for NetworkDelayArgs {
     const PLUGIN: &'static str = "NetworkDelay";
 
@@ -94,8 +104,8 @@ impl Args for NetworkDelayArgs {
         if let Some(grace) = self.anchor_grace.filter(|grace| *grace < GoDuration::default()) {
             errors.invalid(path.child("anchorGrace"), grace, "must be zero or positive");
         }
-        if self.layers.is_some() {
-            errors.forbidden(path.child("layers"), NOT_YET);
+        if let Some(layers) = &self.layers {
+            layers.validate(&path.child("layers"), errors);
         }
         for (idx, source) in self.sources.iter().enumerate() {
             let path = path.child("sources").index(idx);
@@ -107,7 +117,7 @@ impl Args for NetworkDelayArgs {
     }
 
     fn delay_rules(&self) -> Option<DelayRules> {
-        let Self { sources, statistic, stale_after, hysteresis, anchor_grace, layers: _ } = self;
+        let Self { sources, statistic, stale_after, hysteresis, anchor_grace, layers } = self;
         if *self == Self::default() {
             return None;
         }
@@ -119,11 +129,36 @@ impl Args for NetworkDelayArgs {
             stale_after: stale_after.map(GoDuration::get),
             hysteresis: hysteresis.as_deref().and_then(|text| text.parse().ok()).unwrap_or_default(),
             anchor_grace: anchor_grace.map(GoDuration::get),
+            layers: layers.as_ref().map(LayersArgs::delays).unwrap_or_default(),
         })
     }
 
     fn delays(&self) -> Vec<Source> {
         self.sources.iter().filter_map(SourceArgs::delays).collect()
+    }
+}
+
+// === impl LayersArgs ===
+
+impl LayersArgs {
+    fn delays(&self) -> Vec<Delay> {
+        self.initial.iter().filter_map(|millis| Delay::from_millis_f64(*millis).ok()).collect()
+    }
+
+    fn validate(&self, path: &Path, errors: &mut FieldErrors) {
+        let path = path.child("initial");
+        if self.initial.len() > MOST_LAYERS {
+            errors.invalid(path.clone(), self.initial.len(), format!("must be at most {MOST_LAYERS} delays"));
+        }
+        for (idx, millis) in self.initial.iter().enumerate() {
+            let path = path.clone().index(idx);
+            let earlier = || self.initial.iter().take(idx).map(|millis| Delay::from_millis_f64(*millis).ok());
+            match Delay::from_millis_f64(*millis) {
+                Err(error) => errors.invalid(path, millis, error.to_string()),
+                Ok(delay) if earlier().any(|it| it == Some(delay)) => errors.duplicate(path, millis),
+                Ok(_) => (),
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use edge_core::delay::{DelayRules, DelaySource, Statistic};
+use edge_core::model::Delay;
 
 use super::*;
 use crate::delays::{FileSource, GoldpingerSource};
@@ -170,6 +171,11 @@ fn our_plugins_take_arguments_in_the_same_way() {
     );
     check_args(
         "NetworkDelay",
+        "layers: {initial: [10, -1, 10.0]}",
+        "[@.layers.initial[1]: Invalid value: -1.0: is negative, @.layers.initial[2]: Duplicate value: 10.0]",
+    );
+    check_args(
+        "NetworkDelay",
         "sources: [{}, {probe: {}, file: {delayMatrix: /m}}, {goldpinger: {selector: '', port: 0, interval: 5ms, timeout: 0s}}]",
         "[@.sources[0]: Required value: one of `probe`, `goldpinger`, `file`, \
          @.sources[1]: Forbidden: it is one source; write each as an element of its own, \
@@ -201,13 +207,16 @@ fn our_plugins_take_arguments_in_the_same_way() {
 #[test]
 fn what_is_made_of_delays_is_the_same_for_all_profiles() {
     let with = |args: &str| format!("pluginConfig: [{{name: NetworkDelay, args: {{{args}}}}}]");
-    let twenty = with("hysteresis: 20%, statistic: p50, staleAfter: 1m, anchorGrace: 0s");
+    let twenty = with(
+        "hysteresis: 20%, statistic: p50, staleAfter: 1m, anchorGrace: 0s, layers: {initial: [50, 2.5]}",
+    );
     let config = accepted(&format!("profiles: [{{schedulerName: a, {twenty}}}, {{schedulerName: b}}]"));
     let expected = DelayRules {
         hysteresis: "20%".parse().unwrap(),
         statistic: Statistic::P50,
         stale_after: Some(Duration::from_mins(1)),
         anchor_grace: Some(Duration::ZERO),
+        layers: vec![Delay::from_micros(50_000).unwrap(), Delay::from_micros(2_500).unwrap()],
         ..DelayRules::default()
     };
     assert_eq!(config.delay_rules(), expected);

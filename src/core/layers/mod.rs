@@ -5,6 +5,7 @@
 //! linkage    complete linkage by the nearest-neighbour chain: one tree for all delay values
 //! layers     `Layers`: the partitions, cut out of the tree
 //! upkeep     keeps them true while nodes and delays change
+//! keeper     has them linked in full now and then, and kept true in between
 //! nested     a short form to write them down
 //! verify     checks partitions pair by pair; shares no code with what made them
 //! ```
@@ -14,6 +15,7 @@
 
 mod delays;
 mod dense;
+mod keeper;
 #[expect(clippy::module_inception, reason = "the type is what the module is about")]
 mod layers;
 mod linkage;
@@ -25,6 +27,7 @@ mod upkeep;
 mod verify;
 
 pub use delays::{Delays, PairDelays};
+pub use keeper::{Known, LayerKeeper};
 pub use layers::{Coverage, Layer, Layers, Member};
 pub use nested::Nested;
 pub use verify::{Violation, verify};

@@ -2,19 +2,31 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use edge_api::PublishedLayers;
 use edge_core::layers::{Delays, Layers, Member};
 use edge_core::model::{Delay, NodeName};
 use edge_core::placement::NodeSlot;
 
 use super::By;
 use super::scene::{Placed, Scene, natural};
-use crate::world::Pair;
+use crate::world::{Pair, Statistic};
 
 /// A group of nodes.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     pub(super) name: String,
     pub(super) nodes: Vec<Placed>,
+}
+
+// === impl Group ===
+
+impl Group {
+    /// Named after the first of its nodes.
+    fn of_cluster(nodes: Vec<Placed>) -> Self {
+        let first = nodes.first().map_or("", |node| &node.name);
+        let name = if nodes.len() > 1 { format!("{first} +{}", nodes.len() - 1) } else { first.to_owned() };
+        Self { name, nodes }
+    }
 }
 
 /// The groups that a matrix has rows of.
@@ -42,9 +54,35 @@ fn sites(scene: &Scene) -> Vec<Group> {
     groups
 }
 
-/// The clusters of the layer of this delay, by the scheduler's own linkage. A node of which nothing is known is a
-/// cluster of its own.
+/// The clusters of the layer of this delay: as the scheduler published them, or else by its own linkage. A node of which
+/// nothing is known is a cluster of its own.
 fn clusters(scene: &Scene, layer: Delay) -> Vec<Group> {
+    // They are of the statistic that pods are judged by.
+    let published = scene.layers.as_ref().filter(|_| scene.statistic == Statistic::default());
+    published
+        .and_then(|published| of_published(scene, published, layer))
+        .unwrap_or_else(|| linked(scene, layer))
+}
+
+/// The clusters that were published; none if that layer was not.
+fn of_published(scene: &Scene, published: &PublishedLayers, layer: Delay) -> Option<Vec<Group>> {
+    let layer = published.layers.iter().find(|it| it.delay_micros == layer.as_micros())?;
+    let mut left: HashMap<&str, &Placed> =
+        scene.nodes.iter().map(|node| (node.name.as_str(), node)).collect();
+    let mut groups = Vec::new();
+    for cluster in published.clusters(layer)? {
+        // Some may have gone meanwhile.
+        let nodes: Vec<Placed> =
+            cluster.iter().filter_map(|name| left.remove(name.as_str()).cloned()).collect();
+        groups.extend((!nodes.is_empty()).then(|| Group::of_cluster(nodes)));
+    }
+    let new = scene.nodes.iter().filter(|node| left.contains_key(node.name.as_str()));
+    groups.extend(new.map(|node| Group::of_cluster(vec![node.clone()])));
+    groups.sort_by_cached_key(|group| natural(&group.name));
+    Some(groups)
+}
+
+fn linked(scene: &Scene, layer: Delay) -> Vec<Group> {
     let slot = |idx: usize| u32::try_from(idx).ok().map(NodeSlot);
     let mut by_slot: HashMap<NodeSlot, &Placed> = HashMap::new();
     let mut alone = Vec::new();
@@ -60,11 +98,9 @@ fn clusters(scene: &Scene, layer: Delay) -> Vec<Group> {
     let (layers, _) = Layers::link(&members, [layer], &Fresh(scene));
     let clusters = layers.layers().into_iter().flat_map(|layer| layer.clusters);
     let groups = clusters.map(|cluster| {
-        let nodes: Vec<Placed> =
-            cluster.iter().filter_map(|slot| by_slot.get(slot).map(|it| (*it).clone())).collect();
-        let first = nodes.first().map_or("", |node| &node.name);
-        let name = if nodes.len() > 1 { format!("{first} +{}", nodes.len() - 1) } else { first.to_owned() };
-        Group { name, nodes }
+        Group::of_cluster(
+            cluster.iter().filter_map(|slot| by_slot.get(slot).map(|it| (*it).clone())).collect(),
+        )
     });
     groups.chain(alone).collect()
 }

@@ -155,7 +155,10 @@ impl Latency {
         let mut shown = String::new();
         loop {
             let needs_pods = matches!(&self.view, Some(Subview::Top(_) | Subview::Export(_)));
-            let scene = Scene::read(&cluster, how.statistic, needs_pods).await?;
+            let mut scene = Scene::read(&cluster, how.statistic, needs_pods).await?;
+            if matches!(&self.view, Some(Subview::Matrix(Matrix { by: By::Layer, .. }))) {
+                scene = scene.with_layers(&cluster).await;
+            }
             let output = self.show(&scene, session.options.output)?;
             if !how.watch {
                 return Ok(output);

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use edge_api::names::{LAYERS, LAYERS_KEY, NAMESPACE};
+use edge_api::{LAYERS_VERSION, PublishedLayers};
 use edge_core::model::Delay;
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::core::v1::{ConfigMap, Node};
 use kube::api::{Api, ListParams};
 use serde::Serialize;
 
@@ -21,6 +23,8 @@ pub(super) struct Scene {
     pub(super) nodes: Vec<Placed>,
     /// The delay constraints of the pods that have a place; only where they were asked for.
     pub(super) bounds: Vec<Bound>,
+    /// The layers that the scheduler published; only where they were asked for, and there are any.
+    pub(super) layers: Option<PublishedLayers>,
     pub(super) gaps: Vec<String>,
     pub(super) context: Option<String>,
 }
@@ -89,7 +93,17 @@ impl Scene {
         };
         nodes.sort_by_cached_key(|node| natural(&node.name));
         let context = cluster.context.clone();
-        Ok(Self { measured, statistic, nodes, bounds, gaps: gaps.into_messages(), context })
+        Ok(Self { measured, statistic, nodes, bounds, layers: None, gaps: gaps.into_messages(), context })
+    }
+
+    /// With the layers that the scheduler published. Who may not see them, or finds none, has those that are linked
+    /// here of the same delays.
+    pub(super) async fn with_layers(self, cluster: &Cluster) -> Self {
+        let api: Api<ConfigMap> = Api::namespaced(cluster.client.clone(), NAMESPACE);
+        let found = api.get_opt(LAYERS).await.ok().flatten();
+        let text = found.and_then(|found| found.data?.remove(LAYERS_KEY));
+        let layers = text.and_then(|text| serde_json::from_str::<PublishedLayers>(&text).ok());
+        Self { layers: layers.filter(|layers| layers.version == LAYERS_VERSION), ..self }
     }
 
     /// The node of this name.
