@@ -26,7 +26,11 @@ mod preemption;
 #[cfg(test)]
 mod probe;
 #[cfg(test)]
+mod rotation;
+#[cfg(test)]
 mod serving;
+#[cfg(test)]
+mod steps;
 #[cfg(test)]
 mod survey;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use controlplane::{Component, FakeNode, Options};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, NODE_DELAYS, Replica};
-use crate::node_delays::agents_token;
+use crate::node_delays::agents_kubeconfig;
 
 /// Three agents on one machine, each with an address and a token of its own.
 struct Agents {
@@ -37,14 +37,6 @@ impl Agents {
 
     fn address(&self, node: &str) -> String {
         format!("127.0.0.{}:{}", 10 + NODES.iter().position(|it| *it == node).unwrap(), self.port)
-    }
-
-    /// The kubeconfig of a node's agent, with a token that is bound to its pod.
-    fn kubeconfig(&self, node: &str) -> PathBuf {
-        let text = std::fs::read_to_string(self.bed.cp.kubeconfig()).unwrap();
-        let mut kubeconfig: Value = serde_json::from_str(&text).unwrap();
-        kubeconfig["users"][0]["user"]["token"] = agents_token(&self.bed, node).into();
-        self.bed.write(&format!("kubeconfig-{node}"), &kubeconfig.to_string())
     }
 
     fn start(&self, node: &str, kubeconfig: &Path) -> Replica {
@@ -84,7 +76,7 @@ fn row<'a>(status: &'a Value, peer: &str) -> &'a Value {
 #[test]
 fn agents_measure_what_they_are_asked_and_report_it() {
     let agents = Agents::new();
-    let kubeconfigs = NODES.map(|node| agents.kubeconfig(node));
+    let kubeconfigs = NODES.map(|node| agents_kubeconfig(&agents.bed, node));
     let [one, mut two, three] = [0, 1, 2].map(|idx| agents.start(NODES[idx], &kubeconfigs[idx]));
     one.await_words("waiting for keys");
     std::fs::write(Agents::keys(&agents.bed).join("current"), [7; 32]).unwrap();
