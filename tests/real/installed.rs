@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_mins(4);
 const NAMESPACE: &str = "edge-system";
 
 /// What may be granted and not be used in this run, and the path that needs it.
-const EXCEPTIONS: [(&str, &str); 15] = [
+const EXCEPTIONS: [(&str, &str); 17] = [
     ("edge-scheduler: get pods", "a binding whose outcome is not known is looked up"),
     ("edge-scheduler: get nodedelays.kubectl-edge.dev", MEASURING),
     ("edge-scheduler: list nodedelays.kubectl-edge.dev", MEASURING),
@@ -31,6 +31,8 @@ const EXCEPTIONS: [(&str, &str); 15] = [
     ("edge-scheduler: create secrets in edge-system", KEYS),
     ("edge-scheduler: get secrets edge-probe-key in edge-system", KEYS),
     ("edge-scheduler: update secrets edge-probe-key in edge-system", KEYS),
+    ("edge-scheduler: create configmaps in edge-system", LAYERS),
+    ("edge-scheduler: patch configmaps edge-layers in edge-system", LAYERS),
     ("edge-probe: get nodedelays.kubectl-edge.dev", MEASURING),
     ("edge-probe: list nodedelays.kubectl-edge.dev", MEASURING),
     ("edge-probe: watch nodedelays.kubectl-edge.dev", MEASURING),
@@ -39,6 +41,7 @@ const EXCEPTIONS: [(&str, &str); 15] = [
 
 const MEASURING: &str = "what agents are to measure, and what they measured";
 const REPORTING: &str = "delays from Goldpinger or a file, written as agents write theirs";
+const LAYERS: &str = "layers are published, once there are delays";
 const KEYS: &str = "the agents' key is made, and made anew";
 
 /// Who did what, of the installation's accounts alone.
