@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! model       nouns: names, units, nodes, pods, labels, time
+//! cover       backup cover: who is covered where, what that takes, how to take less
 //! delay       delays between nodes: constraints, rows in use, the file formats
 //! layers      partitions of the nodes by delay, complete linkage
 //! measure     the measurement plan: who measures whom
@@ -15,6 +16,7 @@
 //! randomness come in as values and decisions go out as values. The crate has no dependency that
 //! could; a test reads its manifest and sources to keep it so.
 
+pub mod cover;
 pub mod delay;
 pub mod layers;
 pub mod measure;
