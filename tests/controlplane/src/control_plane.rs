@@ -218,23 +218,6 @@ impl ControlPlane {
         })
     }
 
-    /// Everything else first, then the API server, then etcd, without which the API server would not end.
-    fn stop_all(&self) {
-        let mut running = std::mem::take(&mut *self.running());
-        let servers = [Component::ApiServer, Component::Etcd].map(|server| running.remove(&server));
-        for process in running.values() {
-            process.terminate();
-        }
-        for process in running.into_values() {
-            // What cannot be stopped is killed when its value goes.
-            let _ = process.await_end(GRACE);
-        }
-        for process in servers.into_iter().flatten() {
-            process.terminate();
-            let _ = process.await_end(GRACE);
-        }
-    }
-
     /// A failing test's reader has to know where the logs are and what the server last said.
     fn report_panic(&mut self) {
         self.folder.keep_logs();
@@ -251,6 +234,7 @@ impl Drop for ControlPlane {
         if let Some(real) = &self.real {
             real.cut_all();
         }
-        self.stop_all();
+        // What was stored goes with the folder, so nobody is asked to end in good order: the API server takes seconds for that.
+        self.running().clear();
     }
 }
