@@ -46,10 +46,13 @@ pub(super) fn begin(sources: Vec<Source>, parts: Parts, vital: &mut JoinSet<&'st
         vital.spawn(survey::keep(KeyStore::new(client.clone()), tenure.clone(), clock));
     }
     if !sources.is_empty() {
-        let store = LayerStore::new(client.clone());
-        let (looks_too, tenure_too) = (looks.clone(), tenure.clone());
-        let keeper = LayerTask { initial: layers, looks: looks_too, store, tenure: tenure_too, clock };
-        vital.spawn(keeper.run());
+        // Of a file only the rows in use are held: layers of those would say next to nothing.
+        if sources.iter().any(|source| !matches!(source, Source::File(_))) {
+            let store = LayerStore::new(client.clone());
+            let (looks_too, tenure_too) = (looks.clone(), tenure.clone());
+            let keeper = LayerTask { initial: layers, looks: looks_too, store, tenure: tenure_too, clock };
+            vital.spawn(keeper.run());
+        }
         let told = survey::watch(&client, vital);
         let scribe = Scribe::new(client);
         let outside = publisher;
