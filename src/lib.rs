@@ -11,7 +11,6 @@
 pub mod args;
 pub mod clock;
 pub mod cluster;
-pub mod config;
 pub mod delays;
 pub mod lease;
 pub mod metrics;
@@ -20,3 +19,5 @@ pub mod run;
 pub mod serving;
 pub mod setup;
 pub mod survey;
+
+pub use edge_config as config;

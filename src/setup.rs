@@ -11,6 +11,7 @@ use crate::args::{Cli, ProbeArgs};
 use crate::cluster::{self, Clients, ConnectError};
 use crate::config::{ConfigError, Configuration};
 use crate::delays::Source;
+use crate::lease;
 use crate::metrics::{ClientMetrics, Metrics};
 use crate::probe::{Alone, ProbeConfigError, ProbeConfiguration, Service};
 use crate::run::{Options, Serving};
@@ -128,7 +129,7 @@ pub fn options(
         delays,
         delay_rules,
         parallel_bindings: parallel_bindings(cli.misc.parallel_bindings, config.client_connection.qps),
-        leader_election: config.leader_election.settings(),
+        leader_election: election(config),
         watch_when_leading: config.delay_cache_until_active,
         serving,
         metrics,
@@ -178,6 +179,11 @@ pub fn alone(args: &ProbeArgs) -> Result<Alone, SetupError> {
 pub async fn connect_agent(args: &ProbeArgs, metrics: &ClientMetrics) -> Result<kube::Client, ConnectError> {
     let clients = cluster::connect(args.kubeconfig.as_deref(), None, (0.0, 1), metrics).await?;
     Ok(clients.api)
+}
+
+/// How the replica that binds is found; none if there is no election.
+fn election(config: &Configuration) -> Option<lease::Settings> {
+    config.leader_election.leader_elect.then(|| lease::Settings::of(&config.leader_election))
 }
 
 /// How many bindings may be on their way: not so many that one waits for its turn until it is given up.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
-use super::{AuthorizationArgs, duration};
+use super::AuthorizationArgs;
+use crate::config::parse_duration;
 use crate::serving::guard::{GuardSettings, RequestHeaderSettings};
 
 /// How it is found out who a request is from.
@@ -21,7 +22,7 @@ pub struct AuthenticationArgs {
         require_equals = true, action = ArgAction::Set, value_parser = super::bool::parse)]
     pub authentication_skip_lookup: bool,
     /// For how long the answer about a token is remembered.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     pub authentication_token_webhook_cache_ttl: Duration,
     /// Go on if the look-up of the configuration fails; all requests may be anonymous then.
     #[arg(long, value_name = "BOOL", default_value = "true", default_missing_value = "true", num_args = 0..=1,

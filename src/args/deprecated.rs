@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
-use super::duration;
 use super::leader_election::set;
-use crate::config::Configuration;
+use crate::config::{Configuration, parse_duration};
 
 /// What the configuration file says too.
 #[derive(Args, Clone, Debug)]
@@ -34,7 +33,7 @@ pub struct DeprecatedArgs {
         action = ArgAction::Set, value_parser = super::bool::parse)]
     pub contention_profiling: Option<bool>,
     /// After this long a waiting pod is tried again even if nothing happened that could cure it.
-    #[arg(long, value_name = "DURATION", default_value = "5m0s", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "5m0s", value_parser = parse_duration)]
     pub pod_max_in_unschedulable_pods_duration: Duration,
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{bool, duration};
-use crate::config::LeaderElectionConfiguration;
+use super::bool;
+use crate::config::{LeaderElectionConfiguration, parse_duration};
 
 /// How the replica that binds is found. What is given goes before the configuration file.
 #[derive(Args, Clone, Debug, Default)]
@@ -17,13 +17,13 @@ pub struct LeaderElectionArgs {
         action = clap::ArgAction::Set, value_parser = bool::parse)]
     pub leader_elect: Option<bool>,
     /// How long replicas that don't lead wait, from a renewal they have seen, before they try to take over. [default: 15s]
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub leader_elect_lease_duration: Option<Duration>,
     /// How long the leader tries to renew before it gives up. Must be less than the lease duration. [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub leader_elect_renew_deadline: Option<Duration>,
     /// How long to wait between tries to acquire or renew. [default: 2s]
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub leader_elect_retry_period: Option<Duration>,
     /// The kind of object that is held; there is one. [default: leases]
     #[arg(long, value_name = "KIND")]

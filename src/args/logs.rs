@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
-use super::duration;
+use crate::config::parse_duration;
 
 /// What is logged and how.
 #[derive(Args, Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct LogArgs {
     #[arg(long, value_name = "PATTERN=N", value_delimiter = ',')]
     pub vmodule: Vec<String>,
     /// Accepted; the log is never held back.
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_duration)]
     pub log_flush_frequency: Duration,
     /// Accepted; the log is one stream.
     #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1,

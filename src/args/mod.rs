@@ -5,7 +5,6 @@ mod authorization;
 mod bool;
 mod delays;
 mod deprecated;
-pub(crate) mod duration;
 mod feature_gates;
 mod leader_election;
 mod logs;

@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 use edge_api::{Transport, names};
 use edge_core::model::NodeName;
 
-use super::{LogArgs, duration};
-use crate::config::GoDuration;
+use super::LogArgs;
+use crate::config::{GoDuration, parse_duration};
 use crate::probe::{Peer, ProbeConfiguration};
 
 /// Measure the delays from this node to others, and answer the others' probes.
@@ -68,7 +68,7 @@ pub struct AloneArgs {
     #[arg(long, value_name = "PEER", value_delimiter = ',', value_parser = peer)]
     pub peers: Vec<Peer>,
     /// How often each peer is probed.
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse_duration)]
     pub period: Duration,
     /// Send each peer a burst of 8 probes and exit: with 0 if all peers answered, else with 1.
     #[arg(long, requires = "peers")]
@@ -141,7 +141,7 @@ impl From<TransportArg> for Transport {
 }
 
 fn duration(text: &str) -> Result<GoDuration, String> {
-    duration::parse(text).map(GoDuration::from)
+    parse_duration(text).map(GoDuration::from)
 }
 
 /// `name=address`, with the agents' port, or `name=address:port`.

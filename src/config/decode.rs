@@ -5,16 +5,12 @@ use serde_ignored::Path as Ignored;
 use serde_yaml::Value;
 
 /// Reads a document. Upstream's decoder refuses a key given twice, and so does this.
-pub(crate) fn document(text: &str) -> Result<Value, serde_yaml::Error> {
+pub fn document(text: &str) -> Result<Value, serde_yaml::Error> {
     serde_yaml::from_str(text).map(without_nulls)
 }
 
 /// Decodes `value`, which stands at `root`. What is wrong is added to `problems`.
-pub(crate) fn strict<T: DeserializeOwned>(
-    value: &Value,
-    root: &str,
-    problems: &mut Vec<String>,
-) -> Option<T> {
+pub fn strict<T: DeserializeOwned>(value: &Value, root: &str, problems: &mut Vec<String>) -> Option<T> {
     let mut track = serde_path_to_error::Track::new();
     let deserializer = serde_path_to_error::Deserializer::new(value, &mut track);
     let mut unknown = Vec::new();

@@ -1,11 +1,10 @@
-//! Durations as upstream's configuration writes them (`metav1.Duration`), such as `15s` or `1m30s`.
+//! Durations as upstream writes them, in flags (Go's `time.ParseDuration`) and in its configuration (`metav1.Duration`):
+//! `15s`, `1m30s`.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-use crate::args::duration;
 
 /// A duration, which may be negative in a configuration that is wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +13,38 @@ pub struct GoDuration {
 }
 
 const NANOS_PER_SEC: i128 = 1_000_000_000;
+/// The units, each before those that it begins with.
+const UNITS: [(&str, f64); 8] = [
+    ("ns", 1e-9),
+    ("us", 1e-6),
+    ("µs", 1e-6),
+    ("μs", 1e-6),
+    ("ms", 1e-3),
+    ("s", 1.0),
+    ("m", 60.0),
+    ("h", 3600.0),
+];
+
+/// Reads a duration that is not negative.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no duration such as 15s, 1m30s or 500ms");
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    let mut sum = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, after) = rest.split_at(digits);
+        let number: f64 = number.parse().map_err(|_| wrong())?;
+        let unit = UNITS.iter().find_map(|(name, seconds)| Some((after.strip_prefix(name)?, seconds)));
+        let (after, seconds) = unit.ok_or_else(wrong)?;
+        let part = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
+        sum = sum.checked_add(part).ok_or_else(wrong)?;
+        rest = after;
+    }
+    if text.trim_start_matches('+').is_empty() { Err(wrong()) } else { Ok(sum) }
+}
 
 // === impl GoDuration ===
 
@@ -41,7 +72,7 @@ impl GoDuration {
 
     fn parse(text: &str) -> Result<Self, String> {
         let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
-        let nanos = duration::parse(digits)?.as_nanos();
+        let nanos = parse_duration(digits)?.as_nanos();
         Ok(Self { nanos: sign * i128::try_from(nanos).unwrap_or(i128::MAX) })
     }
 }
@@ -103,6 +134,24 @@ mod tests {
     fn a_duration_is_written_as_go_writes_it() {
         for text in ["15s", "1m30s", "1h0m0s", "10m0s", "1.5s", "20ms", "1.5µs", "-2s", "0s", "2h3m0.25s"] {
             assert_eq!(GoDuration::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_duration_is_read_as_go_reads_it() {
+        for (text, millis) in [
+            ("15s", 15_000),
+            ("1m30s", 90_000),
+            ("500ms", 500),
+            ("1.5s", 1500),
+            ("0", 0),
+            ("0s", 0),
+            ("2h", 7_200_000),
+        ] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "15", "s", "-1s", "1d", "1s ", "1..5s", "99999999999999999999h", "+"] {
+            assert!(parse_duration(text).is_err(), "{text}");
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::plugins::Plugins;
 use super::{ClientConnectionConfiguration, Configuration, KIND, LeaderElectionConfiguration, V1};
-use crate::config::profile::ProfileConfiguration;
+use crate::profile::ProfileConfiguration;
 
 /// A configuration. What is absent is what it is by default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::GoDuration;
 use super::error::{FieldErrors, Path};
-use crate::lease;
 
 /// How the replica that binds is found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,36 +27,26 @@ pub struct LeaderElectionConfiguration {
 
 const LEASES: &str = "leases";
 
+/// Where a pod finds the namespace of its own.
+const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
 // === impl LeaderElectionConfiguration ===
 
 impl Default for LeaderElectionConfiguration {
     fn default() -> Self {
-        let lease::Settings { namespace, name, lease_duration, renew_deadline, retry_period } =
-            lease::Settings::default();
         Self {
             leader_elect: true,
-            lease_duration: lease_duration.into(),
-            renew_deadline: renew_deadline.into(),
-            retry_period: retry_period.into(),
+            lease_duration: GoDuration::from_secs(15),
+            renew_deadline: GoDuration::from_secs(10),
+            retry_period: GoDuration::from_secs(2),
             resource_lock: LEASES.to_owned(),
-            resource_name: name,
-            resource_namespace: namespace,
+            resource_name: "edge-scheduler".to_owned(),
+            resource_namespace: default_namespace(),
         }
     }
 }
 
 impl LeaderElectionConfiguration {
-    /// The settings of the election; none if there is no election.
-    pub fn settings(&self) -> Option<lease::Settings> {
-        self.leader_elect.then(|| lease::Settings {
-            namespace: self.resource_namespace.clone(),
-            name: self.resource_name.clone(),
-            lease_duration: self.lease_duration.get(),
-            renew_deadline: self.renew_deadline.get(),
-            retry_period: self.retry_period.get(),
-        })
-    }
-
     /// What was set to nothing is what it is by default.
     pub(super) fn complete(&mut self) {
         let default = Self::default();
@@ -112,4 +101,11 @@ impl LeaderElectionConfiguration {
             errors.invalid(path.child("resourceLock"), &self.resource_lock, detail);
         }
     }
+}
+
+/// The namespace that this pod runs in; outside of a pod `kube-system`.
+fn default_namespace() -> String {
+    let own = std::fs::read_to_string(OWN_NAMESPACE).unwrap_or_default();
+    let own = own.trim();
+    if own.is_empty() { "kube-system" } else { own }.to_owned()
 }

@@ -7,7 +7,7 @@ use super::args::{Context, Kind, PluginArgs};
 use super::error::{ConfigError, FieldErrors, Path};
 use super::form::{KubeSchedulerProfile, PluginConfig};
 use super::plugins::{self, Plugins};
-use crate::delays::Source;
+use crate::Source;
 
 /// A profile with all that is by default.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use edge_core::delay::{DelayRow, DelaySource, Measurement, Report, Statistics};
 use edge_core::model::NodeName;
 use tracing::{error, info, warn};
 
-use super::{Closed, Link};
+use super::{Closed, FileSource, Link};
 
 /// How often the files are looked at. Looking is cheap, and unlike a notification it also sees the
 /// swapped symbolic links by which a `ConfigMap` volume changes.
@@ -20,15 +20,6 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// For how many looks in a row a file has to be missing before its delays are given up: replacing a
 /// file may take it away for a moment.
 const MISSING_LOOKS: u32 = 3;
-
-/// A delay matrix and its metadata.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileSource {
-    /// The matrix: round-trip times in ms.
-    pub matrix: PathBuf,
-    /// The metadata: node name to row.
-    pub metadata: PathBuf,
-}
 
 /// Why no rows could be read.
 #[derive(Debug, thiserror::Error)]
@@ -63,38 +54,31 @@ struct Reader {
     missing_looks: u32,
 }
 
-// === impl FileSource ===
-
-impl FileSource {
-    pub(super) async fn run(self, mut link: Link) -> Result<Infallible, Closed> {
-        let mut reader = Reader::default();
-        let mut ticks = tokio::time::interval(POLL_INTERVAL);
-        loop {
-            tokio::select! {
-                changed = link.in_use.changed() => changed.map_err(|_| Closed)?,
-                _ = ticks.tick() => (),
-            }
-            let in_use = link.in_use.borrow_and_update().clone();
-            reader.look(&self, in_use, &link).await?;
+/// Serves the rows of these files until the scheduler ends.
+pub(super) async fn run(source: FileSource, mut link: Link) -> Result<Infallible, Closed> {
+    let mut reader = Reader::default();
+    let mut ticks = tokio::time::interval(POLL_INTERVAL);
+    loop {
+        tokio::select! {
+            changed = link.in_use.changed() => changed.map_err(|_| Closed)?,
+            _ = ticks.tick() => (),
         }
+        let in_use = link.in_use.borrow_and_update().clone();
+        reader.look(&source, in_use, &link).await?;
     }
+}
 
-    fn stamps(&self) -> [Option<Stamp>; 2] {
-        [Stamp::of(&self.matrix), Stamp::of(&self.metadata)]
-    }
+fn read(source: &FileSource, wanted: &[NodeName]) -> Result<Vec<DelayRow>, ReadError> {
+    let FileSource { matrix, metadata } = source;
+    let text = fs::read_to_string(metadata).map_err(|error| ReadError::of(metadata, error))?;
+    let opened = File::open(matrix).map_err(|error| ReadError::of(matrix, error))?;
+    read_rows(BufReader::with_capacity(1 << 16, opened), &text, wanted)
+        .map_err(|error| malformed(source, &error))
+}
 
-    fn read(&self, wanted: &[NodeName]) -> Result<Vec<DelayRow>, ReadError> {
-        let metadata =
-            fs::read_to_string(&self.metadata).map_err(|error| ReadError::of(&self.metadata, error))?;
-        let matrix = File::open(&self.matrix).map_err(|error| ReadError::of(&self.matrix, error))?;
-        read_rows(BufReader::with_capacity(1 << 16, matrix), &metadata, wanted)
-            .map_err(|error| self.malformed(&error))
-    }
-
-    fn malformed(&self, error: &FileError) -> ReadError {
-        let path = if error.file == InputFile::Metadata { &self.metadata } else { &self.matrix };
-        ReadError::Malformed(error.within(&path.display().to_string()))
-    }
+fn malformed(source: &FileSource, error: &FileError) -> ReadError {
+    let path = if error.file == InputFile::Metadata { &source.metadata } else { &source.matrix };
+    ReadError::Malformed(error.within(&path.display().to_string()))
 }
 
 // === impl Stamp ===
@@ -122,7 +106,7 @@ impl ReadError {
 impl Reader {
     /// Reads what is new: all rows in use if a file changed, else those that came into use.
     async fn look(&mut self, source: &FileSource, in_use: Vec<NodeName>, link: &Link) -> Result<(), Closed> {
-        let stamps = source.stamps();
+        let stamps = [Stamp::of(&source.matrix), Stamp::of(&source.metadata)];
         let changed = self.seen != Some(stamps) || self.missing_looks > 0;
         let unused = self.served.iter().filter(|name| !in_use.contains(name)).cloned();
         unused.for_each(|from| link.publisher.publish(report(&DelayRow { from, to: Vec::new() })));
@@ -192,7 +176,7 @@ async fn read_aside(
 ) -> (Result<Vec<DelayRow>, ReadError>, Vec<NodeName>) {
     let path = source.matrix.clone();
     let reading = tokio::task::spawn_blocking(move || {
-        let read = source.read(&wanted);
+        let read = read(&source, &wanted);
         (read, wanted)
     });
     match reading.await {

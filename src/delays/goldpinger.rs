@@ -13,7 +13,6 @@ mod tests;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use edge_core::delay::Report;
 use edge_core::state::Event;
@@ -21,7 +20,7 @@ use futures::stream::{self, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{info, warn};
 
-use super::{Closed, Link};
+use super::{Closed, GoldpingerSource, Link};
 use crate::cluster::Instance;
 use answer::{Check, CheckAll};
 use reader::Reader;
@@ -36,21 +35,6 @@ const PARALLEL: usize = 16;
 const TRIES: usize = 3;
 /// So many times each instance is asked after it was seen that they sample, before one is asked for all again.
 const SAMPLING_POLLS: u32 = 20;
-
-/// How Goldpinger is found and asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GoldpingerSource {
-    /// The namespace of its pods; empty for all.
-    pub namespace: String,
-    /// Their labels, as a selector.
-    pub selector: String,
-    /// The port they serve.
-    pub port: u16,
-    /// How often it is asked.
-    pub every: Duration,
-    /// How long an answer may take.
-    pub timeout: Duration,
-}
 
 /// Goldpinger as it is asked again and again.
 #[derive(Debug)]
@@ -88,38 +72,34 @@ enum PollError {
     Empty,
 }
 
-// === impl GoldpingerSource ===
-
-impl GoldpingerSource {
-    /// Asks until the scheduler ends. Without an answer nothing is told: delays become stale, nodes don't die.
-    pub(super) async fn run(self, link: &Link) -> Result<Infallible, Closed> {
-        let mut poller = Poller::new(self);
-        let mut instances: Vec<Instance> = Vec::new();
-        let mut ticks = tokio::time::interval(poller.source.every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for poll in 0_u64.. {
-            ticks.tick().await;
-            let GoldpingerSource { namespace, selector, timeout, port, .. } = &poller.source;
-            let mut reports = Ok(Vec::new());
-            if instances.len() < ASK_EACH_FROM || poll % LIST_EVERY == 0 {
-                match link.directory.instances(namespace, selector, *port, *timeout).await {
-                    Ok(listed) => instances = listed,
-                    Err(error) => reports = Err(PollError::Pods(error)),
-                }
-            }
-            if reports.is_ok() {
-                reports = poller.poll(&instances).await;
-            }
-            let reports = poller.heard(reports);
-            for report in &reports {
-                link.publisher.publish(report.clone());
-            }
-            if !reports.is_empty() {
-                link.events.send(Event::Measured(reports)).await.map_err(|_| Closed)?;
+/// Asks until the scheduler ends. Without an answer nothing is told: delays become stale, nodes don't die.
+pub(super) async fn run(source: GoldpingerSource, link: &Link) -> Result<Infallible, Closed> {
+    let mut poller = Poller::new(source);
+    let mut instances: Vec<Instance> = Vec::new();
+    let mut ticks = tokio::time::interval(poller.source.every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for poll in 0_u64.. {
+        ticks.tick().await;
+        let GoldpingerSource { namespace, selector, timeout, port, .. } = &poller.source;
+        let mut reports = Ok(Vec::new());
+        if instances.len() < ASK_EACH_FROM || poll % LIST_EVERY == 0 {
+            match link.directory.instances(namespace, selector, *port, *timeout).await {
+                Ok(listed) => instances = listed,
+                Err(error) => reports = Err(PollError::Pods(error)),
             }
         }
-        Err(Closed)
+        if reports.is_ok() {
+            reports = poller.poll(&instances).await;
+        }
+        let reports = poller.heard(reports);
+        for report in &reports {
+            link.publisher.publish(report.clone());
+        }
+        if !reports.is_empty() {
+            link.events.send(Event::Measured(reports)).await.map_err(|_| Closed)?;
+        }
     }
+    Err(Closed)
 }
 
 // === impl Poller ===

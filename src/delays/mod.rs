@@ -1,4 +1,4 @@
-//! Sources of delays. A source is one file here and one variant of [`Source`].
+//! Sources of delays. A source is one file here and one variant of [`Source`], which the configuration has.
 
 mod file;
 mod goldpinger;
@@ -11,19 +11,7 @@ use tokio::sync::{mpsc, watch};
 use crate::cluster::Directory;
 use crate::survey::Publisher;
 
-pub use file::FileSource;
-pub use goldpinger::GoldpingerSource;
-
-/// Where delays come from. Several may run; which goes before which is the core's rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The probe agents of the nodes, by their `NodeDelays`, which [`crate::survey`] reads and writes.
-    Probe,
-    /// A matrix and its metadata, in the BME formats.
-    File(FileSource),
-    /// Goldpinger, which is asked again and again.
-    Goldpinger(GoldpingerSource),
-}
+pub use edge_config::{FileSource, GoldpingerSource, Source};
 
 /// The scheduler does not listen any more.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -57,13 +45,13 @@ pub async fn serve(sources: &[Source], link: Link) -> Closed {
     let asked = link.clone();
     let asking = async {
         match goldpinger {
-            Some(goldpinger) => goldpinger.run(&asked).await,
+            Some(goldpinger) => goldpinger::run(goldpinger, &asked).await,
             None => std::future::pending().await,
         }
     };
     let rows = async {
         match file {
-            Some(file) => file.run(link).await,
+            Some(file) => file::run(file, link).await,
             // What is measured comes as it comes: nobody waits for it.
             None => serve_nothing(link).await,
         }

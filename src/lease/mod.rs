@@ -21,5 +21,5 @@ mod tests;
 pub use election::{Answer, Election, Request, Standing, Step};
 pub use elector::Leadership;
 pub use record::Record;
-pub use settings::{Settings, SettingsError, default_namespace, identity};
+pub use settings::{Settings, SettingsError, identity};
 pub use tenure::Tenure;

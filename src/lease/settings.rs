@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use edge_config::LeaderElectionConfiguration;
+
 /// A retry is put off by up to this many times the period, so that replicas don't ask in step.
 pub(super) const JITTER_FACTOR: f64 = 1.2;
-
-/// Where a pod finds the namespace of its own.
-const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 /// Which Lease is held, and how (upstream: `LeaderElectionConfiguration`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,17 +49,22 @@ pub enum SettingsError {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            namespace: default_namespace(),
-            name: "edge-scheduler".to_owned(),
-            lease_duration: Duration::from_secs(15),
-            renew_deadline: Duration::from_secs(10),
-            retry_period: Duration::from_secs(2),
-        }
+        Self::of(&LeaderElectionConfiguration::default())
     }
 }
 
 impl Settings {
+    /// Those of the configuration.
+    pub fn of(config: &LeaderElectionConfiguration) -> Self {
+        Self {
+            namespace: config.resource_namespace.clone(),
+            name: config.resource_name.clone(),
+            lease_duration: config.lease_duration.get(),
+            renew_deadline: config.renew_deadline.get(),
+            retry_period: config.retry_period.get(),
+        }
+    }
+
     /// Whether they can work (upstream: `NewLeaderElector`).
     pub fn check(&self) -> Result<(), SettingsError> {
         let Self { namespace, name, lease_duration, renew_deadline, retry_period } = self;
@@ -79,13 +83,6 @@ impl Settings {
     pub(super) fn request_timeout(&self) -> Duration {
         (self.renew_deadline / 2).max(Duration::from_secs(1))
     }
-}
-
-/// The namespace that this pod runs in; outside of a pod `kube-system`.
-pub fn default_namespace() -> String {
-    let own = std::fs::read_to_string(OWN_NAMESPACE).unwrap_or_default();
-    let own = own.trim();
-    if own.is_empty() { "kube-system" } else { own }.to_owned()
 }
 
 /// A name that no other process has: `<host>_<uuid>`, as upstream's.

@@ -7,8 +7,8 @@ use edge_core::placement::plugins::cloud_offload::{CloudOffload, CloudOffloadMod
 use serde::{Deserialize, Serialize};
 
 use super::{Args, Context};
-use crate::config::error::{FieldErrors, Path};
-use crate::config::names;
+use crate::error::{FieldErrors, Path};
+use crate::names;
 
 /// Whether pods without a delay constraint go to cloud nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

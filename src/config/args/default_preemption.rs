@@ -5,7 +5,7 @@ use edge_core::placement::plugins::default_preemption::DefaultPreemption;
 use serde::{Deserialize, Serialize};
 
 use super::Args;
-use crate::config::error::{FieldErrors, Path};
+use crate::error::{FieldErrors, Path};
 
 /// How many nodes are looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

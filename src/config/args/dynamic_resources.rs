@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Args;
-use crate::config::duration::GoDuration;
-use crate::config::error::{FieldErrors, Path};
+use crate::duration::GoDuration;
+use crate::error::{FieldErrors, Path};
 
 /// How long is looked for devices and waited for them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use edge_core::placement::plugins::inter_pod_affinity::InterPodAffinity;
 use serde::{Deserialize, Serialize};
 
 use super::Args;
-use crate::config::error::{FieldErrors, Path};
+use crate::error::{FieldErrors, Path};
 
 /// How the affinity of pods that run counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

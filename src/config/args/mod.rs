@@ -25,7 +25,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::decode;
 use super::error::{FieldErrors, Path};
-use crate::delays::Source;
+use crate::Source;
 
 /// The kinds of arguments.
 const KINDS: &[Kind] = &[

@@ -8,9 +8,9 @@ use edge_core::model::Delay;
 use serde::{Deserialize, Serialize};
 
 use super::Args;
-use crate::config::duration::GoDuration;
-use crate::config::error::{FieldErrors, Path};
-use crate::delays::{FileSource, GoldpingerSource, Source};
+use crate::duration::GoDuration;
+use crate::error::{FieldErrors, Path};
+use crate::{FileSource, GoldpingerSource, Source};
 
 /// Where delays come from, and what is made of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

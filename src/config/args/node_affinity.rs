@@ -7,7 +7,7 @@ use edge_core::wire::{NodeAffinityObject, Problem, WireError};
 use serde::{Deserialize, Serialize};
 
 use super::Args;
-use crate::config::error::{FieldErrors, Path};
+use crate::error::{FieldErrors, Path};
 
 /// What is required and preferred of nodes on top of what pods say.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

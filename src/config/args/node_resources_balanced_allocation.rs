@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::resources::{self, Resource};
 use super::{Args, Context};
-use crate::config::error::{FieldErrors, Path};
+use crate::error::{FieldErrors, Path};
 
 /// Which resources are balanced.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

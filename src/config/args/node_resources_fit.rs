@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::resources::{self, Resource};
 use super::shape::{self, Point};
 use super::{Args, Context};
-use crate::config::error::{FieldErrors, Path};
-use crate::config::names;
+use crate::error::{FieldErrors, Path};
+use crate::names;
 
 /// What Filter passes over, and how nodes are scored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

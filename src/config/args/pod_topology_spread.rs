@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Args, Context};
-use crate::config::error::{FieldErrors, Path};
-use crate::config::names;
+use crate::error::{FieldErrors, Path};
+use crate::names;
 
 /// The constraints of pods that have none of their own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use edge_core::placement::plugins::node_resources_fit::{Shape, ShapePoint};
 use serde::{Deserialize, Serialize};
 
-use crate::config::error::{FieldErrors, Path};
+use crate::error::{FieldErrors, Path};
 
 /// A point of the curve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

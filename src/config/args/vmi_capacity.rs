@@ -7,8 +7,8 @@ use edge_core::placement::plugins::vmi_capacity::{VmiCapacity, VmiCapacityMode};
 use serde::{Deserialize, Serialize};
 
 use super::{Args, Context};
-use crate::config::error::{FieldErrors, Path};
-use crate::config::names;
+use crate::error::{FieldErrors, Path};
+use crate::names;
 
 /// How many VMIs nodes can host, and which nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

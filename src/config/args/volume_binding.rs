@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Args;
 use super::shape::Point;
-use crate::config::error::{FieldErrors, Path};
+use crate::error::{FieldErrors, Path};
 
 /// How long is waited for volumes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use edge_core::delay::{DelayRules, DelaySource, Statistic};
 use edge_core::model::Delay;
 
 use super::*;
-use crate::delays::{FileSource, GoldpingerSource};
+use crate::{FileSource, GoldpingerSource};
 
 #[test]
 fn upstreams_arguments_are_checked_as_upstream_does() {

@@ -258,7 +258,7 @@ fn the_configuration_of_the_contrail_scheduler_is_accepted() {
     assert_eq!((&args["mode"], &args["maxVMICount"]), (&"Required".into(), &32.into()));
     let vmis = "VMICapacity:1";
     assert!(plugins(&config, Point::Filter).contains(vmis) && plugins(&config, Point::Score).contains(vmis));
-    assert_eq!(config.leader_election.settings(), None);
+    assert!(!config.leader_election.leader_elect);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use edge_core::delay::{DelaySource, Measurement};
 use serde_json::{Value, json};

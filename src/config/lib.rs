@@ -9,7 +9,7 @@
 
 mod args;
 mod client_connection;
-pub(crate) mod decode;
+pub mod decode;
 mod duration;
 mod error;
 mod form;
@@ -17,21 +17,22 @@ mod leader_election;
 mod names;
 mod plugins;
 mod profile;
+mod source;
 #[cfg(test)]
 mod tests;
 mod validate;
 
 pub use client_connection::ClientConnectionConfiguration;
-pub use duration::GoDuration;
+pub use duration::{GoDuration, parse_duration};
 pub use error::{ConfigError, FieldErrors};
 pub use leader_election::LeaderElectionConfiguration;
+pub use source::{FileSource, GoldpingerSource, Source};
 
 use edge_core::delay::DelayRules;
 use edge_core::placement::Profile;
 use edge_core::state::Backoff;
 use serde_yaml::Value;
 
-use crate::delays::Source;
 use form::KubeSchedulerConfiguration;
 use profile::ProfileConfiguration;
 
