@@ -12,16 +12,17 @@ use crate::metrics::ClientMetrics;
 /// How long setting up a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why there is no connection. What to do follows from which setting is at fault.
+/// Why there is no connection. What to do follows from which setting is at fault. Each tells its cause itself, so that
+/// it is told once.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The kubeconfig that was named can't be used.
-    #[error("kubeconfig {}: {source}", path.display())]
+    #[error("kubeconfig {}: {reason}", path.display())]
     Kubeconfig {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: KubeconfigError,
+        reason: KubeconfigError,
     },
     /// The address that was given is none.
     #[error("--master {address:?} is no URL such as https://10.0.0.1:6443")]
@@ -31,10 +32,10 @@ pub enum ConnectError {
     },
     /// Nothing was named, and neither a service account nor a kubeconfig was found.
     #[error("no API server: run in a pod, or give --kubeconfig: {0}")]
-    NotFound(#[source] InferConfigError),
+    NotFound(InferConfigError),
     /// The settings were read but no client can be made of them.
     #[error("the API server can't be used as configured: {0}")]
-    Client(#[source] kube::Error),
+    Client(kube::Error),
 }
 
 /// How many requests about `NodeDelays` are sent a second in the long run, and at once: with what agents write
@@ -130,7 +131,7 @@ fn host(config: &Config) -> String {
 }
 
 async fn from_file(path: &Path) -> Result<Config, ConnectError> {
-    let at_fault = |source| ConnectError::Kubeconfig { path: path.to_owned(), source };
+    let at_fault = |reason| ConnectError::Kubeconfig { path: path.to_owned(), reason };
     let kubeconfig = Kubeconfig::read_from(path).map_err(at_fault)?;
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(at_fault)
 }
@@ -151,7 +152,10 @@ mod tests {
         let connected = connect(kubeconfig.map(Path::new), master, (50.0, 100), &metrics).await;
         match (connected, expected) {
             (Ok(_), Ok(())) => (),
-            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (Err(error), Err(part)) => {
+                assert!(error.to_string().contains(part), "{error}");
+                assert!(std::error::Error::source(&error).is_none(), "its cause would be told twice");
+            }
             (connected, _) => panic!("{:?}", connected.map(|_| ())),
         }
     }
