@@ -83,6 +83,11 @@ impl Look {
         self.apply(text, Style::new().dimmed())
     }
 
+    /// A line above or below a table that says what it is of; none where heads are not wanted either.
+    pub(crate) fn caption(self, text: &str) -> String {
+        if self.headers { format!("{}\n", self.faint(text)) } else { String::new() }
+    }
+
     fn apply(self, text: &str, style: Style) -> String {
         if self.colors { text.style(style).to_string() } else { text.to_owned() }
     }

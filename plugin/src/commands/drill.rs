@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
-use edge_core::model::{NodeName, Pod};
+use edge_core::model::{Node, NodeName, Pod, Taint, TaintEffect};
+use edge_core::placement::NodeSlot;
 use serde::Serialize;
 
 use crate::cluster::Gaps;
+use crate::commands::version::differing_versions;
 use crate::completing::nodes;
 use crate::failure::{Ending, Failure};
 use crate::look::Look;
@@ -77,7 +79,10 @@ impl Drill {
         let mut gaps = Gaps::default();
         session.talk.busy("reading nodes, pods and delays");
         let served = Served::read(&cluster, &mut gaps).await?;
-        let mut world = World::read(&cluster, &mut gaps).await?;
+        let mut world = World::read(&cluster, &served, &mut gaps).await?;
+        let mut warnings = served.warnings();
+        warnings.extend(world.unreadable.iter().map(|it| format!("passed over: {it}")));
+        warnings.extend(differing_versions(&cluster).await);
         let names: Vec<NodeName> = if self.all {
             world.snapshot.nodes.iter().map(|node| node.node.name.clone()).collect()
         } else {
@@ -93,23 +98,34 @@ impl Drill {
         let is_lost = items.iter().any(|death| death.lost > 0);
         let ending = if is_lost { Ending::Findings } else { Ending::Ok };
         let report = DrillReport { api_version: API_VERSION, kind: "Drill", items };
-        Ok(Output::ok(report).ending(ending).with_gaps(gaps.into_messages()).with_failures(failures))
+        let output = Output::ok(report).ending(ending).with_warnings(warnings);
+        Ok(output.with_gaps(gaps.into_messages()).with_failures(failures))
     }
 }
 
-/// Takes the node away, places its pods anew, and puts everything back.
+/// Has the node die, places its pods anew, and puts everything back.
 fn die(world: &mut World, served: &Served, name: &NodeName) -> Option<Death> {
     let slot = world.snapshot.nodes.slot(name.as_str())?;
+    let node = world.snapshot.nodes.get(slot)?.node.clone();
     let mut pods: Vec<Arc<Pod>> = world.snapshot.nodes.get(slot)?.usage.pods.clone();
     pods.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.key.cmp(&b.key)));
-    let node = world.snapshot.nodes.remove(name.as_str())?;
+    world.snapshot.nodes.put(dead(&node));
     for pod in &pods {
         world.snapshot.remove_pod(pod, slot);
     }
+    let mut fates: Vec<Option<Fate>> = pods.iter().map(|pod| doomed(pod)).collect();
     let mut placed = Vec::new();
-    let mut fates = Vec::new();
-    for pod in pods.iter().filter(|pod| !pod.terminating) {
-        fates.extend(fate(world, served, pod, &mut placed));
+    // A pod may have to be near one that died with it, so those that found no place are tried again when one did.
+    loop {
+        let before = placed.len();
+        for (pod, fate) in pods.iter().zip(&mut fates).filter(|(pod, _)| makes_anew(pod)) {
+            if fate.as_ref().is_none_or(|fate| fate.is == LOST) {
+                *fate = Some(place_anew(world, served, pod, &mut placed));
+            }
+        }
+        if placed.len() == before {
+            break;
+        }
     }
     for (pod, slot) in &placed {
         world.snapshot.remove_pod(pod, *slot);
@@ -118,51 +134,68 @@ fn die(world: &mut World, served: &Served, name: &NodeName) -> Option<Death> {
     for pod in &pods {
         world.snapshot.add_pod(pod, slot);
     }
+    let fates: Vec<Fate> = fates.into_iter().flatten().collect();
     let count = |fate: &str| fates.iter().filter(|it: &&Fate| it.is == fate).count();
     let (moved, lost) = (count(MOVED), count(LOST));
     Some(Death { node: name.to_string(), pods: fates.len(), covered: 0, moved, lost, fates })
 }
 
+/// The node as the cluster has it once nothing is heard of it: it is an anchor still, but takes no pods.
+fn dead(node: &Node) -> Node {
+    let taint = |effect| Taint { key: UNREACHABLE.into(), value: "".into(), effect };
+    let taints = node.taints.iter().cloned();
+    let taints = taints.chain([TaintEffect::NoSchedule, TaintEffect::NoExecute].map(taint));
+    Node { taints: taints.collect(), allowed_pods: 0, ..node.clone() }
+}
+
 const MOVED: &str = "moved";
 const LOST: &str = "lost";
+/// What a node has that the cluster hears nothing of (upstream: `core/v1.TaintNodeUnreachable`).
+const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 
-/// What becomes of a pod; nothing of one that belongs to the node itself.
-fn fate(
-    world: &mut World,
-    served: &Served,
-    pod: &Arc<Pod>,
-    placed: &mut Vec<(Arc<Pod>, edge_core::placement::NodeSlot)>,
-) -> Option<Fate> {
+/// Whether the pod is made anew elsewhere: not where it belongs to the node itself.
+fn makes_anew(pod: &Pod) -> bool {
     let owner = pod.owner.as_ref().map(|owner| &*owner.kind);
-    if matches!(owner, Some("DaemonSet" | "Node")) {
-        return None;
-    }
-    let fate = |is, to: Option<String>, why: Option<String>| Fate {
-        namespace: pod.key.namespace.to_string(),
-        pod: pod.key.name.to_string(),
-        is,
-        to,
-        why,
-    };
-    if owner.is_none() {
-        return Some(fate(LOST, None, Some("nothing makes it anew: it has no controller".to_owned())));
-    }
-    let free = Pod { node: None, ..(**pod).clone() };
-    let (profile, _) = served.profile(&pod.scheduler_name);
+    !pod.terminating && !matches!(owner, None | Some("DaemonSet" | "Node"))
+}
+
+/// What becomes of a pod that nothing makes anew; nothing of one that belongs to the node or is ending.
+fn doomed(pod: &Pod) -> Option<Fate> {
+    let is_lost = pod.owner.is_none() && !pod.terminating;
+    let why = || "nothing makes it anew: it has no controller".to_owned();
+    is_lost.then(|| Fate::new(pod, LOST, None, Some(why())))
+}
+
+/// What becomes of a pod that is made anew.
+fn place_anew(world: &mut World, served: &Served, pod: &Pod, placed: &mut Vec<(Arc<Pod>, NodeSlot)>) -> Fate {
+    let free = Pod { node: None, ..pod.clone() };
+    let profile = served.profile(&pod.scheduler_name);
     match world.choose(&free, &profile) {
         Ok(node) => {
-            let note = match owner {
-                Some("StatefulSet") => Some("only once the node is fenced or deleted".to_owned()),
-                _ => None,
-            };
+            let is_stateful = pod.owner.as_ref().is_some_and(|owner| &*owner.kind == "StatefulSet");
+            let note = is_stateful.then(|| "only once the node is fenced or deleted".to_owned());
             if let Some(slot) = world.snapshot.nodes.slot(node.as_str()) {
                 let moved = Arc::new(Pod { node: Some(node.clone()), ..free });
                 world.snapshot.add_pod(&moved, slot);
                 placed.push((moved, slot));
             }
-            Some(fate(MOVED, Some(node.to_string()), note))
+            Fate::new(pod, MOVED, Some(node.to_string()), note)
         }
-        Err(message) => Some(fate(LOST, None, Some(message))),
+        Err(message) => Fate::new(pod, LOST, None, Some(message)),
+    }
+}
+
+/// What the scheduler says first; after that it tells of preemption, which no row has room for.
+fn first_sentence(text: &str) -> &str {
+    text.split_inclusive(". ").next().unwrap_or(text).trim_end()
+}
+
+// === impl Fate ===
+
+impl Fate {
+    fn new(pod: &Pod, is: &'static str, to: Option<String>, why: Option<String>) -> Self {
+        let (namespace, name) = (pod.key.namespace.to_string(), pod.key.name.to_string());
+        Self { namespace, pod: name, is, to, why }
     }
 }
 
@@ -177,6 +210,9 @@ impl Report for DrillReport {
                 it.lost.to_string(),
             ]
         };
+        if self.items.is_empty() {
+            return String::new();
+        }
         let table =
             look.columns(["NODE", "PODS", "COVERED", "MOVED", "LOST"], self.items.iter().map(row).collect());
         // Of a single node every pod is told, of many only what would be lost.
@@ -188,7 +224,8 @@ impl Report for DrillReport {
                 let none = || "-".to_owned();
                 let pod = format!("{}/{}", fate.namespace, fate.pod);
                 let to = fate.to.clone().unwrap_or_else(none);
-                [death.node.clone(), pod, fate.is.to_owned(), to, fate.why.clone().unwrap_or_else(none)]
+                let why = fate.why.as_deref().map(|why| first_sentence(why).to_owned());
+                [death.node.clone(), pod, fate.is.to_owned(), to, why.unwrap_or_else(none)]
             })
             .collect();
         if told.is_empty() {

@@ -57,6 +57,9 @@ struct StatusReport {
     profiles: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leader: Option<Leader>,
+    /// Whether there is a leader; none if that may not be seen.
+    #[serde(skip)]
+    leads: Option<bool>,
     rollouts: Vec<Rollout>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reports: Option<Reports>,
@@ -112,7 +115,9 @@ async fn look(session: &Session, cluster: &Cluster) -> Result<Output, Failure> {
     let pods = pods(store, &profiles).await;
     let pods = gaps.allow(cluster, pods, "list pods", "counts of pods")?;
     let leader = leader(store).await;
-    let leader = gaps.allow(cluster, leader, "get leases in edge-system", "the leader")?.flatten();
+    let leader = gaps.allow(cluster, leader, "get leases in edge-system", "the leader")?;
+    // One that may not be seen is none that is missing.
+    let leads = leader.as_ref().map(Option::is_some).filter(|_| is_installed);
     let image = installed.iter().find(|it| it.kind().name == "Deployment");
     let image = image.map(|it| it.text("/spec/template/spec/containers/0/image").to_owned());
     let report = StatusReport {
@@ -124,12 +129,14 @@ async fn look(session: &Session, cluster: &Cluster) -> Result<Output, Failure> {
         server: cluster.server.clone(),
         kubernetes: version["gitVersion"].as_str().unwrap_or_default().to_owned(),
         profiles,
-        leader,
+        leader: leader.flatten(),
+        leads,
         pods: pods.filter(|_| is_installed),
         reports: reports.filter(|_| is_installed),
         rollouts,
     };
-    let is_well = report.is_installed && report.rollouts.iter().all(|it| it.is_done);
+    let is_well =
+        report.is_installed && report.leads != Some(false) && report.rollouts.iter().all(|it| it.is_done);
     let ending = if is_well { Ending::Ok } else { Ending::Findings };
     Ok(Output::ok(report).ending(ending).with_gaps(gaps.into_messages()))
 }
@@ -190,7 +197,7 @@ impl Report for StatusReport {
         let context = self.context.as_deref().unwrap_or("none");
         line("cluster", &format!("{context} ({}), Kubernetes {}", self.server, self.kubernetes));
         if !self.is_installed {
-            line("scheduler", &look.warning("not installed"));
+            line("scheduler", &format!("{}; \"install\" installs it", look.warning("not installed")));
             return text;
         }
         line("image", &self.image);
@@ -198,7 +205,8 @@ impl Report for StatusReport {
         for rollout in &self.rollouts {
             let name = if rollout.workload.starts_with("daemonset") { "agents" } else { "scheduler" };
             let shown = format!("{}/{} ready{}", rollout.ready, rollout.wanted, self.beside(name));
-            line(name, &if rollout.is_done { look.good(&shown) } else { look.warning(&shown) });
+            let is_well = rollout.is_done && self.is_complete(name);
+            line(name, &if is_well { look.good(&shown) } else { look.warning(&shown) });
             for blocker in &rollout.blockers {
                 line("", blocker);
             }
@@ -214,15 +222,29 @@ impl Report for StatusReport {
 }
 
 impl StatusReport {
+    /// Whether somebody leads, and as many agents report as there are.
+    fn is_complete(&self, name: &str) -> bool {
+        let agents = self.rollouts.iter().find(|it| it.workload.starts_with("daemonset"));
+        match (name, &self.reports, agents) {
+            ("scheduler", ..) => self.leads != Some(false),
+            (_, Some(reports), Some(agents)) => {
+                reports.nodes >= usize::try_from(agents.wanted).unwrap_or(usize::MAX)
+            }
+            _ => true,
+        }
+    }
+
     fn beside(&self, name: &str) -> String {
         match (name, &self.leader, &self.reports) {
             ("scheduler", Some(leader), _) => {
                 let node = leader.node.as_ref().map(|node| format!(" on {node}")).unwrap_or_default();
                 format!(", leader {}{node}", leader.pod)
             }
-            ("scheduler", None, _) => ", no leader".to_owned(),
-            (_, _, Some(reports)) => format!(", {} report", reports.nodes),
-            (_, _, None) => String::new(),
+            ("scheduler", None, _) if self.leads == Some(false) => {
+                ", no leader: nothing is placed".to_owned()
+            }
+            (_, _, Some(reports)) if name != "scheduler" => format!(", {} report", reports.nodes),
+            _ => String::new(),
         }
     }
 }

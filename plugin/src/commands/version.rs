@@ -79,10 +79,22 @@ fn platform() -> String {
     format!("{os}/{arch}")
 }
 
-/// The installed scheduler's version, as far as it can be told.
-pub(super) async fn scheduler_version(cluster: &Cluster) -> Option<String> {
+/// What is to be said where the installed scheduler has another version: what is foretold here is what a scheduler of
+/// the same version does.
+pub(super) async fn differing_versions(cluster: &Cluster) -> Option<String> {
     let api: Api<Deployment> = Api::namespaced(cluster.client.clone(), NAMESPACE);
-    version_of(&api.get(SCHEDULER).await.ok()?)
+    let deployed = version_of(&api.get(SCHEDULER).await.ok()?)?;
+    differing(deployed.trim_start_matches('v'), env!("CARGO_PKG_VERSION"))
+}
+
+fn differing(theirs: &str, ours: &str) -> Option<String> {
+    // Images have names of all kinds; what is no version says nothing.
+    let is_version = theirs.starts_with(|it: char| it.is_ascii_digit());
+    (is_version && theirs != ours).then(|| {
+        format!(
+            "the scheduler has version {theirs}, the plugin {ours}: it may decide otherwise than is told here"
+        )
+    })
 }
 
 /// What the Deployment says of the scheduler's version: its label, else the tag of its image.
@@ -140,5 +152,18 @@ impl Report for VersionReport {
             lines.push(format!("Scheduler Version: {scheduler}\n"));
         }
         lines.concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_another_version_differs() {
+        assert_eq!(differing("0.1.0", "0.1.0"), None);
+        assert_eq!(differing("latest", "0.1.0"), None);
+        let said = differing("0.2.0", "0.1.0").unwrap();
+        assert!(said.starts_with("the scheduler has version 0.2.0, the plugin 0.1.0: "), "{said}");
     }
 }

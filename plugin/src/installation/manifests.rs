@@ -215,3 +215,50 @@ fn sha256(text: &str) -> String {
         hex
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find<'a>(objects: &'a [Object], kind: &str, name: &str) -> &'a Value {
+        objects.iter().find(|it| it.kind().name == kind && it.name() == name).unwrap().value()
+    }
+
+    #[test]
+    fn the_manifests_use_the_names_that_the_programs_do() {
+        let objects = render(&Settings::default(), "r/e:1").unwrap();
+        find(&objects, "Namespace", names::NAMESPACE);
+        find(&objects, "PriorityClass", names::BACKUP_PRIORITY);
+        let agents = &find(&objects, "DaemonSet", names::PROBE)["spec"]["template"]["spec"];
+        assert_eq!(agents["containers"][0]["ports"][0]["containerPort"], names::PROBE_PORT);
+        assert_eq!(agents["volumes"][0]["secret"]["secretName"], names::PROBE_KEY);
+        let scheduler = &find(&objects, "Deployment", names::SCHEDULER)["spec"]["template"]["spec"];
+        assert_eq!(scheduler["volumes"][0]["configMap"]["name"], names::SCHEDULER_CONFIG);
+        assert_eq!(scheduler["containers"][0]["image"], "r/e:1");
+        assert!(objects.iter().all(|it| it.value()["metadata"]["labels"][PART_OF.0] == PART_OF.1));
+        assert_eq!(profiles(&objects).unwrap(), [OWN_PROFILE]);
+    }
+
+    #[test]
+    fn a_part_that_can_not_be_laid_over_is_named() {
+        let refused = |part: Value| {
+            let settings = Settings { overrides: vec![part], ..Settings::default() };
+            render(&settings, "r/e:1").unwrap_err().to_string()
+        };
+        let named = |kind: &str, name: &str| json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}});
+        assert_eq!(refused(named("Deployment", "x")), "deployment.apps/x is no object of the installation");
+        assert_eq!(
+            refused(named("StatefulSet", "x")),
+            "StatefulSet of apps/v1 is no kind that an installation has"
+        );
+        assert_eq!(refused(json!({"kind": "x"})), "an object needs apiVersion, kind and metadata.name");
+    }
+
+    #[test]
+    fn the_same_choices_give_the_same_bytes() {
+        let settings = Settings { ha: true, profiles: vec!["a".to_owned()], ..Settings::default() };
+        let yaml = || to_yaml(&render(&settings, "r/e:1").unwrap()).unwrap();
+        assert_eq!(yaml(), yaml());
+        assert_ne!(yaml(), to_yaml(&render(&Settings::default(), "r/e:1").unwrap()).unwrap());
+    }
+}

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use edge_core::delay::{
-    AnchorNodes, DELAY_ANNOTATION, DELAY_LABEL_PREFIX, DelayConstraint, DelayConstraints, Replicas, resolve,
+    AnchorNodes, DELAY_ANNOTATION, DELAY_LABEL_PREFIX, DelayConstraint, DelayConstraints, DelayRow, Replicas,
+    resolve,
 };
-use edge_core::model::{Delay, Labels, Name, NodeName, Pod, Time};
+use edge_core::model::{Delay, Labels, Name, NodeName, Pod};
 use edge_core::placement::{Decision, Explanation, NodeSlot, Profile, Scores, explain, place, scores};
 
-use super::World;
+use super::{World, now};
 
 /// What the scheduler would say of a pod.
 #[derive(Debug)]
@@ -95,7 +96,7 @@ impl World {
 
     /// Where the pod would go now, or the scheduler's message.
     pub(crate) fn choose(&mut self, pod: &Pod, profile: &Profile) -> Result<NodeName, String> {
-        self.load_delays(pod, profile);
+        self.load_delays(pod);
         match place(&self.snapshot, pod, profile) {
             Decision::Place(placement) => Ok(placement.node),
             Decision::Reject(error) => Err(error.to_string()),
@@ -147,7 +148,7 @@ impl World {
     pub(crate) fn nearest_miss(&mut self, pod: &Pod, profile: &Profile) -> Option<Miss> {
         let constraints = DelayConstraints::of_pod(pod).ok()?;
         let fits = self.judge(&relaxed(pod), profile).fits;
-        self.load_delays(pod, profile);
+        self.load_delays(pod);
         let mut nearest: Option<(u64, Miss)> = None;
         for slot in fits {
             let held: Vec<Option<Delay>> = constraints
@@ -180,12 +181,19 @@ impl World {
         self.snapshot.nodes.name(slot).cloned().unwrap_or_else(|| NodeName::new("?"))
     }
 
-    /// Brings in the delays that judging the pod needs.
-    pub(crate) fn load_delays(&mut self, pod: &Pod, profile: &Profile) {
-        if let Explanation::AwaitDelays(nodes) = explain(&self.snapshot, pod, profile) {
-            for node in nodes {
-                let row = self.measured.delay_row(&node);
-                self.snapshot.delays.load(&row, &mut self.snapshot.nodes, Time::ZERO);
+    /// Brings in the delays from the nodes that the pod's anchors are on. What is measured is there already; of
+    /// files nothing is known here but what is reported.
+    pub(crate) fn load_delays(&mut self, pod: &Pod) {
+        let Ok(constraints) = DelayConstraints::of_pod(pod) else { return };
+        for constraint in &constraints.list {
+            let Ok(AnchorNodes::On(slots)) = resolve(&self.snapshot, pod, &constraint.anchor) else {
+                continue;
+            };
+            for slot in slots {
+                if self.snapshot.delays.row(slot).is_none() {
+                    let row = DelayRow { from: self.name(slot), to: Vec::new() };
+                    self.snapshot.delays.load(&row, &mut self.snapshot.nodes, now());
+                }
             }
         }
     }

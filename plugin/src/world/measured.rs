@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use edge_api::{DelaySource, NodeDelays, NodeDelaysStatus, PeerDelay, Transport};
-use edge_core::delay::{DelayRow, DelayRules};
-use edge_core::model::{Delay, NodeName};
+use edge_api::{DelaySource, NodeDelaysStatus, PeerDelay, Transport};
+use edge_core::delay::{self, DelayRules};
+use edge_core::model::Delay;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
+use serde::Deserialize;
 
-use super::list;
-use crate::cluster::{Cluster, Gaps, is_not_found};
+use super::reports::listed;
+use crate::cluster::{Cluster, Gaps};
 use crate::failure::Failure;
 
 /// What was measured between nodes, direction by direction.
@@ -21,8 +22,25 @@ pub(crate) struct Measured {
     by_name: HashMap<String, usize>,
     /// By the node that measured, then by peer in ascending order.
     rows: Vec<Vec<Cell>>,
+    /// Which sources count, the first one that is fresh before the others.
+    sources: Vec<delay::DelaySource>,
+    /// How many nodes report by a source that does not count.
+    pub(crate) passed_over: usize,
     /// Whether the cluster knows such objects at all.
     pub(crate) is_installed: bool,
+}
+
+/// What is read of an object. What is to be measured is passed over.
+#[derive(Deserialize)]
+pub(super) struct NodeReport {
+    metadata: Named,
+    #[serde(default)]
+    status: Option<NodeDelaysStatus>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
 }
 
 /// A node that measures.
@@ -75,7 +93,7 @@ pub(crate) enum Freshness {
 pub(crate) enum Statistic {
     // The median.
     P50,
-    // The 95th percentile: what constraints are judged by.
+    // The 95th percentile.
     #[default]
     P95,
     // The smallest.
@@ -97,33 +115,40 @@ pub(crate) enum Pair {
 
 /// So many samples an agent's statistics need to be trusted, as the scheduler trusts them.
 const ENOUGH_SAMPLES: u32 = 5;
+/// How often an agent reports that doesn't say.
+const USUAL: Duration = Duration::from_mins(1);
 
 // === impl Measured ===
 
 impl Measured {
     /// Reads the cluster's `NodeDelays`.
-    pub(crate) async fn read(cluster: &Cluster, gaps: &mut Gaps) -> Result<Self, Failure> {
-        let path = format!("/apis/{}/nodedelays", edge_api::API_VERSION);
-        let answer = match list::<NodeDelays>(cluster, &path).await {
-            Err(error) if is_not_found(&error) => return Ok(Self::default()),
-            answer => answer,
-        };
-        let Some(objects) = gaps.allow(cluster, answer, "list nodedelays", "delays")? else {
-            return Ok(Self { is_installed: true, ..Self::default() });
-        };
-        Ok(Self::of(objects.into_iter().flatten(), Timestamp::now()))
+    pub(crate) async fn read(
+        cluster: &Cluster,
+        rules: &DelayRules,
+        gaps: &mut Gaps,
+    ) -> Result<Self, Failure> {
+        let Some(objects) = listed::<NodeReport>(cluster, gaps).await? else { return Ok(Self::default()) };
+        Ok(Self::of(objects, rules, Timestamp::now()))
     }
 
     /// What these objects say, read at this time.
-    pub(crate) fn of(objects: impl IntoIterator<Item = NodeDelays>, now: Timestamp) -> Self {
-        let mut measured = Self { is_installed: true, ..Self::default() };
-        for object in objects {
-            let Some(name) = object.metadata.name else { continue };
+    pub(super) fn of(
+        objects: impl IntoIterator<Item = NodeReport>,
+        rules: &DelayRules,
+        now: Timestamp,
+    ) -> Self {
+        let mut measured = Self { is_installed: true, sources: rules.sources.clone(), ..Self::default() };
+        for NodeReport { metadata: Named { name }, status } in objects {
             let from = measured.idx_of(&name);
-            let Some(status) = object.status else { continue };
+            let Some(status) = status else { continue };
             let head = ReportHead::of(&status, now);
+            if !measured.sources.contains(&source(head.source)) {
+                measured.passed_over += 1;
+                continue;
+            }
+            let limit = rules.stale_after(head.every);
             let mut row: Vec<Cell> =
-                status.rows.iter().map(|it| Cell::of(measured.idx_of(&it.peer), it, &head)).collect();
+                status.rows.iter().map(|it| Cell::of(measured.idx_of(&it.peer), it, &head, limit)).collect();
             row.sort_unstable_by_key(|cell| cell.peer);
             if let (Some(slot), Some(node)) = (measured.rows.get_mut(from), measured.nodes.get_mut(from)) {
                 *slot = row;
@@ -165,26 +190,22 @@ impl Measured {
         row.binary_search_by_key(&to, |cell| cell.peer).ok().and_then(|idx| row.get(idx))
     }
 
-    /// What is known between two nodes: of the fresh directions the larger, as constraints are judged.
+    /// What is known between two nodes, as constraints are judged: by the first source that is fresh, and of its
+    /// fresh directions the larger (core: `delay::Measured`).
     pub(crate) fn pair(&self, a: usize, b: usize, statistic: Statistic) -> Pair {
         if a == b {
             return Pair::Fresh(Delay::ZERO);
         }
-        let both = [self.cell(a, b), self.cell(b, a)].into_iter().flatten();
-        both.map(|cell| cell.known(statistic)).reduce(Pair::and).unwrap_or(Pair::Unknown)
-    }
-
-    /// The delays from a node that pods can be judged by.
-    pub(crate) fn delay_row(&self, from: &NodeName) -> DelayRow {
-        let Some(idx) = self.find(from.as_str()) else {
-            return DelayRow { from: from.clone(), to: Vec::new() };
+        let direction = |from: usize, to: usize| {
+            let head = self.nodes.get(from)?.report.as_ref()?;
+            Some((source(head.source), self.cell(from, to)?.known(statistic)))
         };
-        let others = (0..self.nodes.len()).filter(|other| *other != idx);
-        let to = others.filter_map(|other| match self.pair(idx, other, Statistic::P95) {
-            Pair::Fresh(delay) => Some((NodeName::new(self.name(other)), delay)),
-            Pair::Stale(_) | Pair::Unanswered | Pair::Unknown => None,
-        });
-        DelayRow { from: from.clone(), to: to.collect() }
+        let both = [direction(a, b), direction(b, a)];
+        let by = |wanted: &delay::DelaySource| {
+            let said = both.iter().flatten().filter(|(source, _)| source == wanted).map(|(_, pair)| *pair);
+            said.reduce(Pair::and).unwrap_or(Pair::Unknown)
+        };
+        self.sources.iter().map(by).fold(Pair::Unknown, Pair::or)
     }
 }
 
@@ -194,30 +215,46 @@ impl ReportHead {
     fn of(status: &NodeDelaysStatus, now: Timestamp) -> Self {
         let millis = |millis: u32| Duration::from_millis(u64::from(millis));
         let age = status.reported_at.as_ref().map(|MicroTime(time)| now.duration_since(*time));
+        // An agent reports again, even if it doesn't say when (core: `wire::NodeDelaysObject`).
+        let fallback = (status.source == DelaySource::Probe).then_some(USUAL);
         Self {
             source: status.source,
             transport: status.transport,
             // A clock that is ahead is as good as one that agrees.
             age: age.map(|age| Duration::try_from(age).unwrap_or_default()),
-            every: status.report_every_ms.map(millis),
+            every: status.report_every_ms.filter(|every| *every > 0).map(millis).or(fallback),
             starved: status.starved,
         }
     }
+}
 
-    /// So old a delay is stale; none if it may be of any age (core: `DelayRules::stale_after`).
-    fn stale_after(&self) -> Option<Duration> {
-        DelayRules::default().stale_after(self.every)
+/// The source as the core has it.
+fn source(source: DelaySource) -> delay::DelaySource {
+    match source {
+        DelaySource::Probe => delay::DelaySource::Probe,
+        DelaySource::Goldpinger => delay::DelaySource::Goldpinger,
+        DelaySource::File => delay::DelaySource::File,
+    }
+}
+
+// === impl NodeReport ===
+
+impl NodeReport {
+    /// How long ago it was written, by this machine's clock.
+    pub(super) fn age(&self, now: Timestamp) -> Duration {
+        let head = self.status.as_ref().map(|status| ReportHead::of(status, now));
+        head.and_then(|head| head.age).unwrap_or_default()
     }
 }
 
 // === impl Cell ===
 
 impl Cell {
-    fn of(peer: usize, row: &PeerDelay, head: &ReportHead) -> Self {
+    /// So old a delay is stale as `limit` says; none if it may be of any age.
+    fn of(peer: usize, row: &PeerDelay, head: &ReportHead, limit: Option<Duration>) -> Self {
         let delay = |micros: Option<u32>| micros.and_then(|micros| Delay::from_micros(micros).ok());
         let own = row.age_ms.map(|age| Duration::from_millis(u64::from(age)));
         let age = own.map(|own| own + head.age.unwrap_or_default());
-        let limit = head.stale_after();
         let is_few = head.source == DelaySource::Probe && row.samples < ENOUGH_SAMPLES;
         let is_silent = row.min_micros.is_none() || row.samples > 0 && row.missed >= row.samples;
         let freshness = if is_silent {
@@ -240,12 +277,13 @@ impl Cell {
         }
     }
 
-    /// The statistic; where there is one sample only, what there is.
+    /// The statistic, or what there is of the others (core: `delay::Statistic`).
     pub(crate) fn delay(&self, statistic: Statistic) -> Option<Delay> {
+        let Self { min, p50, p95, .. } = *self;
         match statistic {
-            Statistic::P50 => self.p50,
-            Statistic::P95 => self.p95.or(self.p50),
-            Statistic::Min => self.min,
+            Statistic::P50 => p50.or(p95).or(min),
+            Statistic::P95 => p95.or(p50).or(min),
+            Statistic::Min => min.or(p50).or(p95),
         }
     }
 
@@ -273,9 +311,29 @@ impl Statistic {
     }
 }
 
+impl From<delay::Statistic> for Statistic {
+    fn from(statistic: delay::Statistic) -> Self {
+        match statistic {
+            delay::Statistic::Min => Self::Min,
+            delay::Statistic::P50 => Self::P50,
+            delay::Statistic::P95 => Self::P95,
+        }
+    }
+}
+
 // === impl Pair ===
 
 impl Pair {
+    /// This, or else what a source says that comes after it.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Fresh(_), _)
+            | (Self::Stale(_), Self::Stale(_) | Self::Unanswered)
+            | (_, Self::Unknown) => self,
+            (_, other) => other,
+        }
+    }
+
     /// Both directions together.
     fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -301,7 +359,7 @@ impl Pair {
 mod tests {
     use super::*;
 
-    fn object(name: &str, age_seconds: i64, rows: &[(&str, u32, u32)], now: Timestamp) -> NodeDelays {
+    fn object(name: &str, age_seconds: i64, rows: &[(&str, u32, u32)], now: Timestamp) -> NodeReport {
         let row = |(peer, micros, missed): &(&str, u32, u32)| PeerDelay {
             peer: (*peer).to_owned(),
             min_micros: Some(micros / 2),
@@ -318,9 +376,7 @@ mod tests {
             rows: rows.iter().map(row).collect(),
             ..NodeDelaysStatus::default()
         };
-        let mut object = NodeDelays { status: Some(status), ..NodeDelays::default() };
-        object.metadata.name = Some(name.to_owned());
-        object
+        NodeReport { metadata: Named { name: name.to_owned() }, status: Some(status) }
     }
 
     #[test]
@@ -330,7 +386,7 @@ mod tests {
         let check = |there: Option<(i64, u32, u32)>, back: Option<(i64, u32, u32)>, expected: Pair| {
             let there = there.map(|(age, micros, missed)| object("a", age, &[("b", micros, missed)], now));
             let back = back.map(|(age, micros, missed)| object("b", age, &[("a", micros, missed)], now));
-            let measured = Measured::of(there.into_iter().chain(back), now);
+            let measured = Measured::of(there.into_iter().chain(back), &DelayRules::default(), now);
             let ends = measured.find("a").zip(measured.find("b"));
             let seen = ends.map_or(Pair::Unknown, |(a, b)| measured.pair(a, b, Statistic::P95));
             assert_eq!(seen, expected);
@@ -340,5 +396,26 @@ mod tests {
         check(Some((60, 500, 0)), Some((60, 900, 0)), Pair::Stale(delays(900)));
         check(Some((1, 500, 32)), None, Pair::Unanswered);
         check(None, None, Pair::Unknown);
+    }
+
+    #[test]
+    fn the_first_source_that_is_fresh_says_it() {
+        let now = Timestamp::now();
+        let delays = |micros| Delay::from_micros(micros).unwrap();
+        let check = |sources: &[delay::DelaySource], age_of_probe: i64, expected: Pair| {
+            let mut outside = object("b", 1, &[("a", 900, 0)], now);
+            outside.status.as_mut().unwrap().source = DelaySource::Goldpinger;
+            let objects = [object("a", age_of_probe, &[("b", 500, 0)], now), outside];
+            let rules = DelayRules { sources: sources.to_vec(), ..DelayRules::default() };
+            let measured = Measured::of(objects, &rules, now);
+            let ends = measured.find("a").zip(measured.find("b")).unwrap();
+            assert_eq!(measured.pair(ends.0, ends.1, Statistic::P95), expected);
+        };
+        let (probe, goldpinger) = (delay::DelaySource::Probe, delay::DelaySource::Goldpinger);
+        check(&[probe, goldpinger], 1, Pair::Fresh(delays(500)));
+        check(&[goldpinger, probe], 1, Pair::Fresh(delays(900)));
+        check(&[probe, goldpinger], 60, Pair::Fresh(delays(900)));
+        check(&[probe], 60, Pair::Stale(delays(500)));
+        check(&[goldpinger], 1, Pair::Fresh(delays(900)));
     }
 }

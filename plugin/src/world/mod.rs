@@ -6,6 +6,7 @@
 mod judge;
 mod lists;
 mod measured;
+mod reports;
 mod served;
 
 pub(crate) use judge::{Judgement, Miss, ScoredNode, relaxed};
@@ -14,8 +15,10 @@ pub(crate) use measured::{Cell, Freshness, Measured, Pair, Statistic};
 pub(crate) use served::Served;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use edge_core::model::{Pod, SelectorKind};
+use edge_core::delay::DelayTable;
+use edge_core::model::{Pod, SelectorKind, Time};
 use edge_core::placement::Snapshot;
 use edge_core::wire::{
     ClaimObject, CsiDriverObject, CsiNodeObject, DisruptionBudgetObject, Interner, LabelledObject,
@@ -26,6 +29,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cluster::{Cluster, Gaps};
 use crate::failure::Failure;
+use reports::Reports;
 
 /// The cluster.
 pub(crate) struct World {
@@ -48,22 +52,30 @@ struct Reader<'a> {
     world: &'a mut World,
 }
 
+/// When it is, as the core counts time: so long after its origin that whatever is told lies behind it.
+fn now() -> Time {
+    const AFTER: Duration = Duration::from_hours(24 * 365 * 100);
+    Time::from_origin(AFTER)
+}
+
 // === impl World ===
 
 impl World {
     /// Reads everything that the scheduler watches. What is forbidden is a gap; nodes and pods are needed.
-    pub(crate) async fn read(cluster: &Cluster, gaps: &mut Gaps) -> Result<Self, Failure> {
+    pub(crate) async fn read(cluster: &Cluster, served: &Served, gaps: &mut Gaps) -> Result<Self, Failure> {
         let mut world = Self {
-            snapshot: Snapshot::default(),
+            snapshot: Snapshot { delays: DelayTable::new(served.rules.clone()), ..Snapshot::default() },
             waiting: Vec::new(),
             measured: Measured::default(),
             interner: Interner::default(),
             unreadable: Vec::new(),
         };
-        let measured = Measured::read(cluster, gaps).await?;
-        world.measured = measured;
         let mut reader = Reader { cluster, gaps, world: &mut world };
         reader.nodes_and_pods().await?;
+        let reports = Reports::read(cluster, gaps).await?;
+        reports.tell(&mut world);
+        world.measured = reports.measured(&served.rules);
+        let mut reader = Reader { cluster, gaps, world: &mut world };
         reader.others().await?;
         reader.storage().await?;
         Ok(world)

@@ -48,7 +48,7 @@ impl Fit {
     pub(super) fn of(world: &mut World, workload: &Workload, served: &Served) -> Result<Self, Failure> {
         let pod = pod_of(world, workload)?;
         let scheduler_name = pod.scheduler_name.to_string();
-        let (profile, _) = served.profile(&scheduler_name);
+        let profile = served.profile(&scheduler_name);
         let judgement = world.judge(&pod, &profile);
         let miss = world.nearest_miss(&pod, &profile).map(|miss| NearMiss {
             node: miss.node.to_string(),

@@ -75,7 +75,7 @@ impl Lint {
         let constrained: Vec<&Workload> =
             workloads.iter().filter(|it| !it.template().constraints().is_empty()).collect();
         let served = Served::read(&cluster, &mut gaps).await?;
-        let mut world = World::read(&cluster, &mut gaps).await?;
+        let mut world = World::read(&cluster, &served, &mut gaps).await?;
         let services = services(&cluster, &mut gaps).await?;
         let mut findings = Vec::new();
         for workload in &constrained {

@@ -10,6 +10,7 @@ use super::workload::Workload;
 use super::{How, Set, Unset, edit, offline};
 use crate::cluster::{Cluster, Gaps};
 use crate::commands::label::DryRun;
+use crate::commands::version::differing_versions;
 use crate::failure::{Failure, Hint};
 use crate::look::Look;
 use crate::session::Session;
@@ -135,7 +136,10 @@ impl How {
             return Ok(None);
         }
         session.talk.busy("reading nodes, pods and delays");
-        let mut world = World::read(cluster, gaps).await?;
+        let mut world = World::read(cluster, served, gaps).await?;
+        // Beforehand: it is by these that the question is answered.
+        let warnings = served.warnings().into_iter().chain(differing_versions(cluster).await);
+        warnings.for_each(|warning| session.talk.warning(&warning));
         Fit::of(&mut world, edited, served).map(Some)
     }
 }

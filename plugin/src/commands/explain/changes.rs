@@ -25,7 +25,7 @@ pub(super) fn smallest(world: &mut World, pod: &Pod, profile: &Profile) -> Vec<S
 fn wider(world: &mut World, pod: &Pod, profile: &Profile) -> Option<String> {
     let constraints = DelayConstraints::of_pod(pod).ok().filter(|it| !it.list.is_empty())?;
     let fits = world.judge(&relaxed(pod), profile).fits;
-    world.load_delays(pod, profile);
+    world.load_delays(pod);
     let mut best: Option<(u64, Needed, NodeSlot)> = None;
     for slot in fits {
         let mut needed = Needed::new();

@@ -12,6 +12,7 @@ use edge_core::delay::DelayConstraints;
 use edge_core::model::Pod;
 
 use crate::cluster::Gaps;
+use crate::commands::version::differing_versions;
 use crate::completing::workloads;
 use crate::failure::{Ending, Failure};
 use crate::session::Session;
@@ -39,7 +40,8 @@ pub(crate) struct Explain {
 }
 
 const EXAMPLES: &str = "\
-Exit codes: 0 it has a place or would fit, 1 failed, 3 it fits nowhere, 4 partial.
+Exit codes: 0 it has a place or would fit, 1 failed, 3 it fits nowhere or a bound is
+broken, 4 partial.
 
 Examples:
   kubectl edge explain video-7c9d-abcde
@@ -55,16 +57,16 @@ impl Explain {
         let mut gaps = Gaps::default();
         session.talk.busy("reading nodes, pods and delays");
         let served = Served::read(&cluster, &mut gaps).await?;
-        let mut world = World::read(&cluster, &mut gaps).await?;
-        let versions = crate::commands::version::scheduler_version(&cluster).await;
+        let mut world = World::read(&cluster, &served, &mut gaps).await?;
+        let versions = differing_versions(&cluster).await;
         let subjects = match (&self.subject, manifests) {
             (_, Some(pods)) => pods.into_iter().map(Subject::would_be).collect(),
             (Some(name), None) => vec![subject::find(&mut world, &cluster, name).await?],
             (None, None) => Vec::new(),
         };
-        let mut warnings: Vec<String> =
-            world.unreadable.iter().map(|it| format!("passed over: {it}")).collect();
-        warnings.extend(differing(versions.as_deref()));
+        let mut warnings = served.warnings();
+        warnings.extend(world.unreadable.iter().map(|it| format!("passed over: {it}")));
+        warnings.extend(versions);
         let explained: Vec<Explained> =
             subjects.into_iter().map(|subject| explain(&mut world, &served, subject)).collect();
         let fits = explained.iter().all(Explained::is_well);
@@ -75,7 +77,7 @@ impl Explain {
 }
 
 fn explain(world: &mut World, served: &Served, subject: Subject) -> Explained {
-    let (profile, is_the_one) = served.profile(&subject.pod.scheduler_name);
+    let profile = served.profile(&subject.pod.scheduler_name);
     // Where it is it has room by itself, so it is taken out to see what else it could choose.
     let pod = lifted(world, &subject.pod);
     let judgement = world.judge(&pod, &profile);
@@ -84,7 +86,7 @@ fn explain(world: &mut World, served: &Served, subject: Subject) -> Explained {
     let changes =
         if judgement.fits.is_empty() { changes::smallest(world, &pod, &profile) } else { Vec::new() };
     let gate = profile.gate(&subject.pod).map(|(_, reason)| reason.to_string());
-    Explained::new(world, subject, judgement, scored, slacks, changes, gate, served, is_the_one)
+    Explained::new(world, subject, judgement, scored, slacks, changes, gate, served)
 }
 
 /// The pod as it was before it had a place; its place is given back for the time of the question.
@@ -106,13 +108,4 @@ fn slacks(world: &World, pod: &Pod) -> Vec<report::Slack> {
         report::Slack::new(it.anchor.to_string(), it.bound, delay)
     };
     constraints.list.iter().map(slack).collect()
-}
-
-/// An explanation is that of the scheduler only where both are of one version.
-fn differing(scheduler: Option<&str>) -> Option<String> {
-    let ours = env!("CARGO_PKG_VERSION");
-    let theirs = scheduler?.trim_start_matches('v');
-    (theirs != ours).then(|| {
-        format!("the scheduler has version {theirs}, the plugin {ours}: it may decide otherwise than is explained here")
-    })
 }

@@ -118,18 +118,12 @@ impl Explained {
         changes: Vec<String>,
         gate: Option<String>,
         served: &Served,
-        is_the_one: bool,
     ) -> Self {
         let Subject { pod, state } = subject;
         let scheduler = pod.scheduler_name.to_string();
-        let caveat = if !served.has(&scheduler) {
-            Some(format!("scheduler {scheduler} is not ours; this is what the edge scheduler would say"))
-        } else if is_the_one {
-            None
-        } else {
-            Some(format!("the configuration of {scheduler} is not read; judged with all plugins"))
-        };
-        let (profile, _) = served.profile(&scheduler);
+        let caveat = (!served.has(&scheduler))
+            .then(|| format!("scheduler {scheduler} is not ours; this is what the edge scheduler would say"));
+        let profile = served.profile(&scheduler);
         let miss = if judgement.fits.is_empty() { world.nearest_miss(&pod, &profile) } else { None };
         let blockers = judgement.blockers.iter().map(|it| Blocked {
             nodes: it.nodes.len(),
@@ -165,9 +159,13 @@ impl Explained {
         }
     }
 
-    /// Whether it has a place, or would find one.
+    /// Whether it has a place within its bounds, or would find one.
     pub(super) fn is_well(&self) -> bool {
-        self.node.is_some() || self.choice.is_some()
+        let is_broken = |slack: &Slack| slack.left_ms.is_some_and(|left| left < 0.0);
+        match self.node {
+            Some(_) => !self.delays.iter().any(is_broken),
+            None => self.choice.is_some(),
+        }
     }
 
     fn describe(&self, look: Look, all_nodes: bool) -> String {
@@ -176,26 +174,32 @@ impl Explained {
         lines.extend(self.delays.iter().filter(|_| self.node.is_some()).map(Slack::describe));
         let count = format!("{} of {} nodes fit.", self.fitting, self.nodes);
         lines.push(if self.fitting == 0 { look.warning(&count) } else { look.good(&count) });
+        lines.extend(self.elsewhere());
+        let mut parts = vec![lines.join("\n") + "\n"];
         if !self.blockers.is_empty() {
-            lines.push("First blocker per node:".to_owned());
-            lines.extend(self.blockers.iter().map(|blocked| blocked.describe(all_nodes)));
+            let rows = self.blockers.iter().map(|blocked| blocked.cells(all_nodes)).collect();
+            parts.push(look.columns(["NODES", "FIRST BLOCKER", "PLUGIN", "SUCH AS"], rows));
         }
-        lines.extend(self.nearest_miss.iter().map(|miss| format!("nearest miss: {miss}")));
-        lines.extend(
-            self.message
-                .iter()
-                .filter(|_| self.node.is_none())
-                .map(|message| format!("scheduler says: {message}")),
-        );
+        parts.extend(self.nearest_miss.iter().map(|miss| format!("Nearest miss: {miss}.\n")));
         if !self.changes.is_empty() {
-            lines.push("Smallest changes that would place it:".to_owned());
-            lines.extend(self.changes.iter().map(|change| format!("  {change}")));
+            let changes = self.changes.join("\n  ");
+            parts.push(format!("Smallest changes that would place it:\n  {changes}\n"));
         }
-        let mut text = lines.join("\n") + "\n";
+        if let Some(message) = self.message.as_ref().filter(|_| self.node.is_none()) {
+            parts.push(format!("The scheduler says: {message}\n"));
+        }
         if !self.scores.is_empty() && self.scores.iter().any(|score| !score.plugins.is_empty()) {
-            text += &self.score_table(look);
+            parts.push(self.score_table(look));
         }
-        text
+        parts.join("\n")
+    }
+
+    /// Where a pod would go that is placed, if not where it is.
+    fn elsewhere(&self) -> Option<String> {
+        let (node, choice) = (self.node.as_ref()?, self.choice.as_ref()?);
+        let fits = self.scores.iter().any(|score| score.node == *node);
+        let it = if fits { "It" } else { "It does not fit where it is any more: it" };
+        (node != choice).then(|| format!("{it} would go to {choice} now."))
     }
 
     fn head(&self, look: Look) -> String {
@@ -235,7 +239,7 @@ impl Explained {
         };
         let more = self.scores.len().saturating_sub(BEST);
         let more = if more > 0 { format!("{more} more nodes fit\n") } else { String::new() };
-        format!("\n{}{more}", look.table(heads.map(str::to_owned).collect(), shown.map(row).collect()))
+        format!("{}{more}", look.table(heads.map(str::to_owned).collect(), shown.map(row).collect()))
     }
 }
 
@@ -247,12 +251,12 @@ fn describe_miss(miss: &Miss) -> String {
 // === impl Blocked ===
 
 impl Blocked {
-    fn describe(&self, all_nodes: bool) -> String {
+    fn cells(&self, all_nodes: bool) -> [String; 4] {
         let shown = if all_nodes { self.names.len() } else { NAMED.min(self.names.len()) };
         let names = self.names.iter().take(shown).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = if shown < self.names.len() { ", …" } else { "" };
-        let plugin = if self.plugin.is_empty() { String::new() } else { format!(" [{}]", self.plugin) };
-        format!("  {:>5}  {}{plugin}  {names}{more}", self.nodes, self.reason)
+        let plugin = if self.plugin.is_empty() { "-" } else { self.plugin };
+        [self.nodes.to_string(), self.reason.clone(), plugin.to_owned(), format!("{names}{more}")]
     }
 }
 

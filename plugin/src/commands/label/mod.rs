@@ -114,8 +114,10 @@ pub(super) async fn run(
         }
         session.talk.busy(&format!("{} of {total} nodes", done.len() + failures.len()));
     }
+    let is_none = total == 0 && failures.is_empty() && which == Which::Detected;
+    let notes = if is_none { vec!["No node has huge pages.".to_owned()] } else { Vec::new() };
     let report = LabelReport::changed(label, done, labelling.dry_run);
-    Ok(Output::ok(report).with_failures(failures))
+    Ok(Output::ok(report).with_failures(failures).with_notes(notes))
 }
 
 // === impl Labelling ===

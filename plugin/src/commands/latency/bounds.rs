@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use edge_core::delay::DelayConstraints;
+use edge_core::delay::{DelayConstraints, Hysteresis};
 use edge_core::model::{Delay, Pod};
-use edge_core::placement::{NodeSlot, Profile};
+use edge_core::placement::NodeSlot;
 use serde::Serialize;
 
-use crate::world::World;
+use crate::world::{Served, World};
 
 /// A constraint of a pod that has a place.
 #[derive(Clone, Debug, Serialize)]
@@ -38,7 +38,7 @@ pub(super) enum State {
 const COMFORTABLE: f64 = 0.9;
 
 /// All constraints of pods that have a place, the worst first.
-pub(super) fn bounds(world: &mut World) -> Vec<Bound> {
+pub(super) fn bounds(world: &mut World, served: &Served) -> Vec<Bound> {
     let placed: Vec<(NodeSlot, Arc<Pod>)> = world
         .snapshot
         .nodes
@@ -49,9 +49,7 @@ pub(super) fn bounds(world: &mut World) -> Vec<Bound> {
     let mut found = Vec::new();
     for (slot, pod) in placed {
         let Ok(constraints) = DelayConstraints::of_pod(&pod) else { continue };
-        let profile = Profile::known(&pod.scheduler_name)
-            .unwrap_or_else(|| Profile::with_all_plugins("edge-scheduler"));
-        world.load_delays(&pod, &profile);
+        world.load_delays(&pod);
         for constraint in &constraints.list {
             let delay = world.delay_to(&pod, constraint, constraints.replicas, slot);
             let bound = constraint.bound;
@@ -62,7 +60,7 @@ pub(super) fn bounds(world: &mut World) -> Vec<Bound> {
                 from: constraint.anchor.to_string(),
                 limit_ms: bound.as_millis_f64(),
                 delay_ms: delay.map(Delay::as_millis_f64),
-                state: state(delay, bound),
+                state: state(delay, bound, served.rules.hysteresis),
             });
         }
     }
@@ -73,10 +71,10 @@ pub(super) fn bounds(world: &mut World) -> Vec<Bound> {
     found
 }
 
-fn state(delay: Option<Delay>, bound: Delay) -> State {
+fn state(delay: Option<Delay>, bound: Delay, hysteresis: Hysteresis) -> State {
     match delay {
         None => State::Unknown,
-        Some(delay) if delay > bound => State::Broken,
+        Some(delay) if hysteresis.is_over(delay, bound) => State::Broken,
         Some(delay) if delay.as_millis_f64() > COMFORTABLE * bound.as_millis_f64() => State::AtRisk,
         Some(_) => State::Held,
     }
@@ -102,12 +100,14 @@ mod tests {
     #[test]
     fn a_bound_is_at_risk_before_it_is_broken() {
         let millis = |millis| Delay::from_millis_f64(millis).unwrap();
-        let check =
-            |delay: Option<f64>, expected| assert_eq!(state(delay.map(millis), millis(10.0)), expected);
+        let state = |delay: Option<f64>| state(delay.map(millis), millis(10.0), Hysteresis::default());
+        let check = |delay, expected| assert_eq!(state(delay), expected);
         check(Some(9.0), State::Held);
         check(Some(9.5), State::AtRisk);
         check(Some(10.0), State::AtRisk);
-        check(Some(10.1), State::Broken);
+        // As the scheduler sees it: not before it is over by the hysteresis.
+        check(Some(11.0), State::AtRisk);
+        check(Some(11.1), State::Broken);
         check(None, State::Unknown);
     }
 }

@@ -136,7 +136,7 @@ impl MatrixReport {
 
 impl Report for MatrixReport {
     fn table(&self, look: Look) -> String {
-        let head = look.faint(&self.coverage.head());
+        let head = look.caption(&self.coverage.head());
         let count = self.groups.len();
         if count > MOST_ROWS {
             let hint = if self.by == "node" {
@@ -144,9 +144,9 @@ impl Report for MatrixReport {
             } else {
                 "-o json has them all"
             };
-            return format!("{head}\n{count} rows are too many for a picture: {hint}\n");
+            return format!("{head}{count} rows are too many for a picture: {hint}\n");
         }
-        format!("{head}\nrows from, columns to\n{}{}\n", self.map(look), look.faint(&legend()))
+        [head, look.caption("rows from, columns to"), self.map(look), look.caption(&legend())].concat()
     }
 
     fn names(&self) -> Option<Vec<String>> {

@@ -56,9 +56,9 @@ enum Subview {
 /// What every view has.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct How {
-    /// What is told of the samples; constraints are judged by p95
-    #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
-    statistic: Statistic,
+    /// What is told of the samples [default: what constraints are judged by]
+    #[arg(long, value_enum, value_name = "WHICH")]
+    statistic: Option<Statistic>,
     /// Show it again when it changes
     #[arg(short, long)]
     watch: bool,

@@ -21,6 +21,8 @@ struct PairList {
     #[serde(skip_serializing_if = "Option::is_none")]
     judged_by_ms: Option<f64>,
     #[serde(skip)]
+    judged_by: &'static str,
+    #[serde(skip)]
     not_measured: usize,
     #[serde(skip)]
     is_pair: bool,
@@ -62,7 +64,7 @@ pub(super) fn show(scene: &Scene, from: &str, to: Option<&str>) -> Result<Output
         items.sort_by_key(|item| (item.cell.freshness != Freshness::Fresh, item.cell.delay(scene.statistic)));
     }
     let ends = to.and_then(|to| Some((from.idx?, to.idx?)));
-    let judged = ends.and_then(|(a, b)| scene.measured.pair(a, b, crate::world::Statistic::P95).fresh());
+    let judged = ends.and_then(|(a, b)| scene.measured.pair(a, b, scene.judged_by).fresh());
     let not_measured = if to.is_some() { 0 } else { scene.nodes.len().saturating_sub(1 + items.len()) };
     let report = PairList {
         api_version: API_VERSION,
@@ -71,6 +73,7 @@ pub(super) fn show(scene: &Scene, from: &str, to: Option<&str>) -> Result<Output
         from: from.name.clone(),
         items,
         judged_by_ms: judged.map(Delay::as_millis_f64),
+        judged_by: scene.judged_by.name(),
         not_measured,
         is_pair: to.is_some(),
     };
@@ -139,18 +142,19 @@ impl Report for PairList {
     fn table(&self, look: Look) -> String {
         let heads = ["FROM", "TO", "MIN", "P50", "P95", "JITTER", "LOSS", "N", "AGE", "STATE"];
         let table = look.columns(heads, self.items.iter().map(Item::cells).collect());
-        let head = look.faint(&self.coverage.head());
+        let head = look.caption(&self.coverage.head());
         let more = (self.not_measured > 0)
             .then(|| format!("{} more nodes are not measured from {}\n", self.not_measured, self.from));
         let judged =
             self.is_pair.then(|| match self.judged_by_ms.and_then(|ms| Delay::from_millis_f64(ms).ok()) {
                 Some(delay) => format!(
-                    "pods are judged by {} ms: of the fresh directions the larger p95\n",
-                    millis(delay)
+                    "pods are judged by {} ms: of the fresh directions the larger {}\n",
+                    millis(delay),
+                    self.judged_by
                 ),
                 None => "no fresh delay: no pod is admitted by it\n".to_owned(),
             });
-        [format!("{head}\n{table}")].into_iter().chain(more).chain(judged).collect()
+        [format!("{head}{table}")].into_iter().chain(more).chain(judged).collect()
     }
 
     fn names(&self) -> Option<Vec<String>> {

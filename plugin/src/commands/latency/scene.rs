@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::cluster::{Cluster, Gaps};
 use crate::failure::Failure;
-use crate::world::{Freshness, Measured, Statistic, World};
+use crate::world::{Freshness, Measured, Served, Statistic, World};
 
 use super::bounds::{Bound, bounds};
 
@@ -19,6 +19,8 @@ use super::bounds::{Bound, bounds};
 pub(super) struct Scene {
     pub(super) measured: Measured,
     pub(super) statistic: Statistic,
+    /// What constraints are judged by.
+    pub(super) judged_by: Statistic,
     /// The nodes of the cluster that measure or are measured, by name.
     pub(super) nodes: Vec<Placed>,
     /// The delay constraints of the pods that have a place; only where they were asked for.
@@ -56,6 +58,9 @@ pub(super) struct Coverage {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) samples: Option<[u32; 2]>,
     pub(super) sources: Vec<String>,
+    /// How many nodes report by a source that is not configured.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) passed_over: usize,
     /// Agents that did not get their share of CPU, so that their numbers are not trusted.
     pub(super) starved: Vec<String>,
 }
@@ -67,19 +72,20 @@ const ZONES: [&str; 2] = ["topology.kubernetes.io/zone", "failure-domain.beta.ku
 impl Scene {
     pub(super) async fn read(
         cluster: &Cluster,
-        statistic: Statistic,
+        statistic: Option<Statistic>,
         needs_pods: bool,
     ) -> Result<Self, Failure> {
         let mut gaps = Gaps::default();
         let api: Api<Node> = Api::all(cluster.client.clone());
         let answer = cluster.list_metadata(&api, ListParams::default()).await;
         let listed = gaps.allow(cluster, answer, "list nodes", "zones")?;
+        let served = Served::read(cluster, &mut gaps).await?;
         let (measured, bounds) = if needs_pods {
-            let mut world = World::read(cluster, &mut gaps).await?;
-            let bounds = bounds(&mut world);
+            let mut world = World::read(cluster, &served, &mut gaps).await?;
+            let bounds = bounds(&mut world, &served);
             (world.measured, bounds)
         } else {
-            (Measured::read(cluster, &mut gaps).await?, Vec::new())
+            (Measured::read(cluster, &served.rules, &mut gaps).await?, Vec::new())
         };
         if !measured.is_installed {
             let failure = Failure::new("the cluster knows no NodeDelays");
@@ -93,7 +99,10 @@ impl Scene {
         };
         nodes.sort_by_cached_key(|node| natural(&node.name));
         let context = cluster.context.clone();
-        Ok(Self { measured, statistic, nodes, bounds, layers: None, gaps: gaps.into_messages(), context })
+        let judged_by = served.rules.statistic.into();
+        let statistic = statistic.unwrap_or(judged_by);
+        let gaps = gaps.into_messages();
+        Ok(Self { measured, statistic, judged_by, nodes, bounds, layers: None, gaps, context })
     }
 
     /// With the layers that the scheduler published. Who may not see them, or finds none, has those that are linked
@@ -174,9 +183,15 @@ impl Scene {
             oldest_seconds: ages.map(|(_, old)| old.as_secs()),
             samples,
             sources,
+            passed_over: self.measured.passed_over,
             starved,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A name with its numbers as numbers, so that edge-10 comes after edge-9.
@@ -259,6 +274,10 @@ impl Coverage {
             }
         }));
         parts.extend((!self.sources.is_empty()).then(|| self.sources.join(", ")));
+        parts.extend(
+            (self.passed_over > 0)
+                .then(|| format!("{} nodes report by a source that does not count here", self.passed_over)),
+        );
         let line = parts.join(" · ");
         if self.starved.is_empty() {
             return line;

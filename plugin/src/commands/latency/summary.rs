@@ -35,7 +35,7 @@ impl Report for Summary {
     fn table(&self, look: Look) -> String {
         let rows = self.items.iter().map(Row::cells).collect();
         let heads = ["NODE", "NEAREST", "MEDIAN", "WORST", "MEASURED", "AGE"];
-        format!("{}\n{}", look.faint(&self.coverage.head()), look.columns(heads, rows))
+        format!("{}{}", look.caption(&self.coverage.head()), look.columns(heads, rows))
     }
 
     fn names(&self) -> Option<Vec<String>> {

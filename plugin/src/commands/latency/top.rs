@@ -97,7 +97,7 @@ fn show_ms(ms: f64) -> String {
 
 impl Report for TopReport {
     fn table(&self, look: Look) -> String {
-        let mut parts = vec![format!("{}\n", look.faint(&self.coverage.head()))];
+        let mut parts = vec![look.caption(&self.coverage.head())];
         if !self.bounds.is_empty() {
             let row = |it: &Bound| {
                 let delay = it.delay_ms.map_or("-".to_owned(), show_ms);

@@ -93,7 +93,7 @@ impl Uninstall {
             return Ok(Output::ok(report));
         }
         self.refuse(store, &found).await?;
-        session.talk.note(report.list().trim_end());
+        session.talk.note(&format!("To be deleted:\n{}", report.list().trim_end()));
         let context = cluster.context.as_deref().unwrap_or(&cluster.server);
         session.talk.confirm(&format!("{} on {context}. Proceed?", report.question()), self.yes)?;
         if self.reset_workloads {
