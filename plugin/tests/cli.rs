@@ -1,14 +1,13 @@
-//! What a user of the plugin sees: help, tables, JSON and errors, compared with `tests/snapshots`.
-//!
-//! `UPDATE_SNAPSHOTS=1 cargo test -p kubectl-edge` writes what is seen now; look at the difference before
-//! it is committed.
+//! What a user of the plugin sees without a cluster: help, tables, JSON and errors, compared with `tests/snapshots`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod snapshot;
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 const FILES: [&str; 9] =
     ["simulate", "-d", "delays.txt", "-m", "metadata.json", "-n", "nodes.json", "-p", "pods"];
@@ -30,22 +29,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// What is seen, a part for each stream, without what differs from run to run.
-fn show(args: &[&str], output: &Output) -> String {
-    let mut lines = vec![format!("$ kubectl edge {}", args.join(" "))];
-    for (name, bytes) in [("[stdout]", &output.stdout), ("[stderr]", &output.stderr)] {
-        if !bytes.is_empty() {
-            lines.push(name.to_owned());
-            lines.extend(text(bytes).lines().map(steady));
-        }
-    }
-    lines.push(format!("[exit code {}]\n", output.status.code().unwrap()));
-    lines.join("\n")
-}
-
-/// A line without durations, version and platform.
+/// A line without durations and platform.
 fn steady(line: &str) -> String {
-    let line = line.replace(env!("CARGO_PKG_VERSION"), "[VERSION]");
     if let Some((head, _)) = line.split_once("icroseconds\": ") {
         let comma = if line.ends_with(',') { "," } else { "" };
         return format!("{head}icroseconds\": [DURATION]{comma}");
@@ -73,14 +58,10 @@ fn platform() -> String {
 
 #[track_caller]
 fn check(snapshot: &str, args: &[&str]) {
-    let seen = show(args, &plugin(args).output().unwrap());
-    let path = here().join("tests/snapshots").join(snapshot).with_extension("txt");
-    if std::env::var_os("UPDATE_SNAPSHOTS").is_some_and(|value| !value.is_empty()) {
-        fs::write(path, seen).unwrap();
-        return;
-    }
-    let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(seen, expected, "{} differs; UPDATE_SNAPSHOTS=1 writes it anew", path.display());
+    let output = plugin(args).output().unwrap();
+    let steady = |bytes: &[u8]| text(bytes).lines().map(|line| steady(line) + "\n").collect::<String>();
+    let (out, err) = (steady(&output.stdout), steady(&output.stderr));
+    snapshot::compare(snapshot, &snapshot::shown(args, &out, &err, output.status.code()));
 }
 
 /// `simulate` with further arguments.

@@ -72,6 +72,14 @@ impl Bed {
         Said::of(&self.plugin(args).output().unwrap())
     }
 
+    /// Holds what the plugin says to the administrator against a snapshot, without what differs from run to run.
+    #[track_caller]
+    pub(crate) fn seen(&self, name: &str, args: &[&str]) {
+        let Said { code, out, err } = self.says(args);
+        let steady = |text: &str| text.replace(&self.cp.url(), "[SERVER]");
+        crate::snapshot::compare(name, &crate::snapshot::shown(args, &steady(&out), &steady(&err), code));
+    }
+
     /// A node of this name without room.
     pub(crate) fn add_node(&self, name: &str, labels: &Value, allocatable: &Value) {
         let node = json!({

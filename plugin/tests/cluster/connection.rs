@@ -1,12 +1,17 @@
-//! Each flag of `kubectl options`, kubeconfig lists and credential plugins: the same request as kubectl's.
+//! Each flag of `kubectl options`, kubeconfig lists, certificates, credential plugins, namespaces and proxies: the same
+//! request as kubectl's.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use controlplane::Identity;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::bed::{Bed, Said};
+use crate::proxy::Proxy;
 
 /// What the server saw of a request: who, as whom, where.
 type Seen = Vec<(Value, Value, Value)>;
@@ -92,18 +97,8 @@ fn every_flag_means_what_it_means_to_kubectl() {
     let cluster = files.config["clusters"][0]["cluster"].clone();
     let (server, token) = (cluster["server"].as_str().unwrap(), bed.cp.token());
     let authority = files.path("ca.crt");
-    let decoded = Command::new("base64")
-        .args(["-d"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn();
-    let mut child = decoded.unwrap();
-    std::io::Write::write_all(
-        child.stdin.as_mut().unwrap(),
-        cluster["certificate-authority-data"].as_str().unwrap().as_bytes(),
-    )
-    .unwrap();
-    std::fs::write(&authority, child.wait_with_output().unwrap().stdout).unwrap();
+    let decoded = BASE64_STANDARD.decode(cluster["certificate-authority-data"].as_str().unwrap());
+    std::fs::write(&authority, decoded.unwrap()).unwrap();
     let authority = authority.to_str().unwrap();
     let port = server.rsplit(':').next().unwrap();
 
@@ -209,6 +204,145 @@ fn every_flag_means_what_it_means_to_kubectl() {
     check(&bed, &[("KUBECONFIG", by_failing.to_str().unwrap())], &[], false);
     let by_missing = files.write("by-missing", |it| it["users"][0]["user"] = exec("no-such-program", &[]));
     check(&bed, &[("KUBECONFIG", by_missing.to_str().unwrap())], &[], false);
+
+    certificates(&bed, &files, &exec);
+    namespaces(&bed, &files);
+    proxies(&bed, &files, port);
+}
+
+/// Users that are known by a certificate, from every place that it can stand in.
+fn certificates(bed: &Bed, files: &Files, exec: &dyn Fn(&str, &[&str]) -> Value) {
+    let user = bed.cp.identity("anna", "system:masters").unwrap();
+    let stranger = Identity::stranger("anna", "system:masters").unwrap();
+    for (name, identity) in [("anna", &user), ("stranger", &stranger)] {
+        std::fs::write(files.path(&format!("{name}.crt")), &identity.certificate).unwrap();
+        std::fs::write(files.path(&format!("{name}.key")), &identity.key).unwrap();
+    }
+    let by = |name: &str, user: Value| files.write(name, |it| it["users"][0]["user"] = user.clone());
+    let good = |path: &Path, flags: &[&str], succeeds: bool| {
+        check(bed, &[("KUBECONFIG", path.to_str().unwrap())], flags, succeeds);
+    };
+    let data = |text: &str| BASE64_STANDARD.encode(text);
+    let inline =
+        json!({"client-certificate-data": data(&user.certificate), "client-key-data": data(&user.key)});
+    good(&by("by-data", inline.clone()), &[], true);
+    // They stand beside the kubeconfig.
+    good(&by("by-files", json!({"client-certificate": "anna.crt", "client-key": "anna.key"})), &[], true);
+    good(&by("by-no-key", json!({"client-certificate": "anna.crt"})), &[], false);
+    good(&by("by-gone", json!({"client-certificate": "gone.crt", "client-key": "anna.key"})), &[], false);
+    good(
+        &by("by-stranger", json!({"client-certificate": "stranger.crt", "client-key": "stranger.key"})),
+        &[],
+        false,
+    );
+    // Without flags kubectl would ask such a user for a name and a password, which we leave to it.
+    let nobody = by("by-nobody", json!({}));
+    let [certificate, key] = ["anna.crt", "anna.key"].map(|name| files.path(name).display().to_string());
+    good(&nobody, &["--client-certificate", &certificate, "--client-key", &key], true);
+    good(&nobody, &["--client-certificate", &certificate], false);
+    // A flag stands for what the file has of the same.
+    good(&by("by-both", inline), &["--client-certificate", &certificate, "--client-key", &key], true);
+    let credential = json!({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+        "status": {"clientCertificateData": user.certificate, "clientKeyData": user.key}});
+    std::fs::write(files.path("credential.json"), credential.to_string()).unwrap();
+    let printed = files.path("credential.json").display().to_string();
+    good(&by("by-plugin-certificate", exec("cat", &[&printed])), &[], true);
+}
+
+/// Which namespace is meant: the names that kubectl lists are those that we list.
+fn namespaces(bed: &Bed, files: &Files) {
+    let template = json!({"metadata": {"labels": {"app": "x", "delay_a": "5"}},
+        "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    for namespace in ["default", "one", "two"] {
+        if namespace != "default" {
+            bed.add_namespace(namespace);
+        }
+        let object = json!({"metadata": {"name": format!("in-{namespace}")},
+            "spec": {"selector": {"matchLabels": {"app": "x"}}, "template": template}});
+        bed.cp
+            .client()
+            .create(&format!("/apis/apps/v1/namespaces/{namespace}/deployments"), &object)
+            .unwrap();
+    }
+    let two = files.write("in-two", |it| it["contexts"][0]["context"]["namespace"] = json!("two"));
+    let admin = bed.cp.kubeconfig();
+    let kubectl = controlplane::kubectl().unwrap();
+    let ours = Path::new(env!("CARGO_BIN_EXE_kubectl-edge"));
+    for (config, flags) in [
+        (admin, &[][..]),
+        (admin, &["-n", "one"]),
+        (admin, &["--namespace=one"]),
+        (admin, &["-n", "gone"]),
+        (admin, &["-A"]),
+        (admin, &["-A", "-n", "one"]),
+        (admin, &["-n", ""]),
+        (&two, &[]),
+        (&two, &["-n", "one"]),
+        (&two, &["-n", ""]),
+    ] {
+        let list = |program: &Path, words: &[&str]| {
+            let mut command = Command::new(program);
+            let output =
+                command.args(words).args(flags).args(["-o", "name"]).env("KUBECONFIG", config).output();
+            let said = Said::of(&output.unwrap());
+            let mut names: Vec<String> = said.out.lines().map(str::to_owned).collect();
+            names.sort_unstable();
+            (said.code, names)
+        };
+        assert_eq!(list(&kubectl, &["get", "deployments"]), list(ours, &["delay", "get"]), "{flags:?}");
+    }
+}
+
+/// By whom requests go. This machine is never reached through a proxy that the environment names, so the server goes
+/// by a name that its certificate has and nobody can resolve.
+fn proxies(bed: &Bed, files: &Files, port: &str) {
+    let (http, socks) = (Proxy::http(), Proxy::socks());
+    let both = |env: &[(&str, &str)], flags: &[&str], succeeds: bool| {
+        let mut ways = Vec::new();
+        for (program, words) in [
+            (controlplane::kubectl().unwrap(), ["get", "nodes"]),
+            (env!("CARGO_BIN_EXE_kubectl-edge").into(), ["label-cloud", "--list"]),
+        ] {
+            let mut command = Command::new(program);
+            for name in ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "HTTP_PROXY"] {
+                command.env_remove(name);
+            }
+            command.args(words).args(flags).args(["--request-timeout", "20s"]).envs(env.iter().copied());
+            let said = Said::of(&command.output().unwrap());
+            assert_eq!(said.code == Some(0), succeeds, "{env:?} {flags:?}: {said:?}");
+            ways.push([http.asked(), socks.asked()]);
+        }
+        assert_eq!(ways[0], ways[1], "{env:?} {flags:?}");
+        ways.remove(0)
+    };
+    let (by_http, by_socks) =
+        (format!("http://127.0.0.1:{}", http.port), format!("socks5://127.0.0.1:{}", socks.port));
+    let config = bed.cp.kubeconfig().to_str().unwrap();
+    let named = format!("https://kubernetes:{port}");
+    let good = ("KUBECONFIG", config);
+    let target = format!("kubernetes:{port}");
+
+    both(&[good], &["-s", &named], false);
+    let ways = both(&[good, ("HTTPS_PROXY", &by_http)], &["-s", &named], true);
+    assert_eq!(ways, [vec![target.clone()], Vec::new()]);
+    both(&[good, ("https_proxy", &by_http)], &["-s", &named], true);
+    let without_scheme = by_http.trim_start_matches("http://");
+    both(&[good, ("HTTPS_PROXY", without_scheme)], &["-s", &named], true);
+    both(&[good, ("HTTP_PROXY", &by_http)], &["-s", &named], false);
+    both(&[good, ("HTTPS_PROXY", &by_http), ("NO_PROXY", "other, kubernetes")], &["-s", &named], false);
+    both(&[good, ("HTTPS_PROXY", &by_http), ("NO_PROXY", "*")], &["-s", &named], false);
+    both(&[good, ("HTTPS_PROXY", &by_http), ("NO_PROXY", "10.0.0.0/8,bernetes")], &["-s", &named], true);
+    // This machine, by nobody.
+    let ways = both(&[good, ("HTTPS_PROXY", &by_http)], &[], true);
+    assert_eq!(ways, [Vec::<String>::new(), Vec::new()]);
+    let ways = both(&[good, ("HTTPS_PROXY", &by_socks)], &["-s", &named], true);
+    assert_eq!(ways, [Vec::new(), vec![target]]);
+    // What the kubeconfig names goes before all of it.
+    for (proxy, succeeds) in [(by_http.as_str(), true), (&by_socks, true), ("http://127.0.0.1:1", false)] {
+        let path = files.write("by-proxy", |it| it["clusters"][0]["cluster"]["proxy-url"] = json!(proxy));
+        let env = [("KUBECONFIG", path.to_str().unwrap()), ("NO_PROXY", "*")];
+        both(&env, &[], succeeds);
+    }
 }
 
 #[test]

@@ -6,4 +6,7 @@ mod bed;
 mod connection;
 mod delay;
 mod label;
+mod proxy;
+#[path = "../snapshot/mod.rs"]
+mod snapshot;
 mod views;

@@ -124,18 +124,122 @@ fn views_of_a_cluster_with_delays() {
 
     explains(&bed);
     drills(&bed);
-    let page = bed.says(&["latency", "export", "--html"]).out;
+    everything_is_as_it_was_seen(&bed);
+    let mut export = bed.plugin(&["latency", "export", "--html"]);
+    let page = Said::of(&export.env("SOURCE_DATE_EPOCH", "0").output().unwrap()).out;
+    let data = page.split("const data = ").nth(1).unwrap().split(";\n").next().unwrap();
+    let data: Value = serde_json::from_str(data).unwrap();
+    crate::snapshot::compare("views/export", &(serde_json::to_string_pretty(&data).unwrap() + "\n"));
     assert!(page.starts_with("<!doctype html>") && page.contains("\"LatencyPage\""));
     assert_eq!(page.matches("</script").count(), 1, "nothing in the data ends the script");
+}
+
+/// Tables and objects of every view, and what is said where one is asked wrongly.
+fn everything_is_as_it_was_seen(bed: &Bed) {
+    let check = |name: &str, args: &[&str]| bed.seen(&format!("views/{name}"), args);
+    for (name, args) in [
+        ("latency", &["latency"][..]),
+        ("latency-from", &["latency", "edge-1"]),
+        ("latency-pair", &["latency", "edge-1", "edge-10"]),
+        ("latency-p50", &["latency", "edge-1", "--statistic", "p50"]),
+        ("matrix-site", &["latency", "matrix", "--by", "site"]),
+        ("matrix-layer", &["latency", "matrix", "--by", "layer", "--layer", "10ms"]),
+        ("top", &["latency", "top"]),
+        ("explain-waits", &["explain", "waits"]),
+        ("explain-near", &["explain", "near"]),
+        ("explain-broken", &["explain", "pod/broken", "--all-nodes"]),
+        ("drill", &["drill", "edge-2", "cloud-1"]),
+        ("drill-all", &["drill", "--all"]),
+    ] {
+        check(name, args);
+        check(&format!("{name}-json"), &[args, &["-o", "json"]].concat());
+    }
+    check("latency-names", &["latency", "edge-1", "-o", "name"]);
+    check("latency-headless", &["latency", "edge-1", "--no-headers"]);
+    check("latency-yaml", &["latency", "edge-1", "edge-10", "-o", "yaml"]);
+    check("drill-wide", &["drill", "--all", "-o", "wide"]);
+    check("drill-names", &["drill", "--all", "-o", "name"]);
+    for (name, args) in [
+        ("latency-gone", &["latency", "edge-11"][..]),
+        ("matrix-odd", &["latency", "matrix", "--by", "layer", "--layer", "soon"]),
+        ("matrix-names", &["latency", "matrix", "--by", "site", "-o", "name"]),
+        ("probe-gone", &["latency", "probe", "edge-1", "edge-11"]),
+        ("probe-no-agent", &["latency", "probe", "edge-1", "edge-2"]),
+        ("export-nowhere", &["latency", "export", "--html", "-f", "/nowhere/page.html"]),
+        ("explain-gone", &["explain", "gone"]),
+        ("explain-odd-kind", &["explain", "node/edge-1"]),
+        ("explain-no-file", &["explain", "-f", "/nowhere/pod.yaml"]),
+        ("drill-gone", &["drill", "edge-11"]),
+        ("drill-nothing", &["drill"]),
+        ("status-nothing", &["status"]),
+        ("status-nothing-json", &["status", "-o", "json"]),
+        ("check-nothing", &["check"]),
+        ("check-nothing-json", &["check", "-o", "json"]),
+        ("version", &["version"]),
+    ] {
+        check(name, args);
+    }
+    changes_are_as_they_were_seen(bed);
+}
+
+/// What changes workloads and nodes.
+fn changes_are_as_they_were_seen(bed: &Bed) {
+    let container = json!({"name": "c", "image": "i", "resources": {"requests": {"memory": "1Gi"}}});
+    let template = json!({"metadata": {"labels": {"app": "shop"}}, "spec": {"containers": [container]}});
+    let spec = json!({"replicas": 2, "selector": {"matchLabels": {"app": "shop"}}, "template": template});
+    for (kind, plural) in [("Deployment", "deployments"), ("DaemonSet", "daemonsets")] {
+        let mut spec = spec.clone();
+        if kind == "DaemonSet" {
+            spec.as_object_mut().unwrap().remove("replicas");
+        }
+        let object = json!({"kind": kind, "metadata": {"name": "shop"}, "spec": spec});
+        bed.cp.client().create(&format!("/apis/apps/v1/namespaces/default/{plural}"), &object).unwrap();
+    }
+    for (name, args) in [
+        ("delay-get-none", &["delay", "get"][..]),
+        (
+            "delay-set-server",
+            &["delay", "set", "deploy/shop", "edge-1=2ms", "cloud-1=15", "--dry-run=server"],
+        ),
+        (
+            "delay-set-client-json",
+            &["delay", "set", "deploy/shop", "edge-1=7", "--dry-run=client", "-o", "json"],
+        ),
+        ("delay-set-no-terminal", &["delay", "set", "deploy/shop", "edge-1=7"]),
+        ("delay-set", &["delay", "set", "deploy/shop", "edge-1=7", "--yes"]),
+        (
+            "delay-set-odd-scheduler",
+            &["delay", "set", "deploy/shop", "edge-1=7", "--scheduler", "x", "--yes"],
+        ),
+        ("delay-set-daemon-set", &["delay", "set", "ds/shop", "edge-1=7", "--yes"]),
+        ("delay-set-gone", &["delay", "set", "deploy/gone", "edge-1=7", "--yes"]),
+        ("delay-get", &["delay", "get"]),
+        ("delay-get-json", &["delay", "get", "deploy/shop", "-o", "json"]),
+        ("delay-get-names", &["delay", "get", "-A", "-o", "name"]),
+        ("explain-would-fit", &["explain", "deploy/shop"]),
+        ("delay-set-force", &["delay", "set", "ds/shop", "nowhere=7", "--force", "--yes"]),
+        ("delay-lint", &["delay", "lint"]),
+        ("delay-lint-json", &["delay", "lint", "-o", "json"]),
+        ("delay-unset-odd", &["delay", "unset", "deploy/shop", "edge-2", "--yes"]),
+        ("delay-unset", &["delay", "unset", "deploy/shop", "--all", "--yes"]),
+        ("label-cloud", &["label-cloud", "cloud-1", "edge-1", "gone"]),
+        ("label-cloud-json", &["label-cloud", "edge-1", "--remove", "-o", "json"]),
+        ("label-cloud-list", &["label-cloud", "--list"]),
+        ("label-cloud-list-json", &["label-cloud", "--list", "-o", "json"]),
+        ("label-dpdk-detect", &["label-dpdk", "--detect"]),
+        ("label-nothing", &["label-dpdk"]),
+    ] {
+        bed.seen(&format!("views/{name}"), args);
+    }
 }
 
 fn explains(bed: &Bed) {
     let said = bed.says(&["explain", "waits"]);
     let expected = [
-        "pod/waits waits\n0 of 4 nodes fit.\nFirst blocker per node:\n",
-        "3  node(s) exceeded the delay to edge-1 (1 ms) [NetworkDelay]",
-        "1  Insufficient memory [NodeResourcesFit]  edge-1",
-        "scheduler says: 0/4 nodes are available: 1 Insufficient memory, 3 node(s) exceeded the delay to edge-1 (1 ms).",
+        "pod/waits waits\n0 of 4 nodes fit.\n",
+        "3       node(s) exceeded the delay to edge-1 (1 ms)   NetworkDelay ",
+        "1       Insufficient memory                           NodeResourcesFit   edge-1",
+        "The scheduler says: 0/4 nodes are available: 1 Insufficient memory, 3 node(s) exceeded the delay to edge-1 (1 ms).",
         "requests.memory 4Gi → edge-1",
     ];
     check(&said, 3, &expected);

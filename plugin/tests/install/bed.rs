@@ -58,6 +58,23 @@ impl Bed {
         }
     }
 
+    /// Holds what the plugin says against a snapshot, without what differs from run to run.
+    #[track_caller]
+    pub(crate) fn seen(&self, name: &str, args: &[&str]) {
+        let Said { stdout, stderr, code } = self.plugin(args);
+        let shown = crate::snapshot::shown(args, &stdout, &stderr, Some(code));
+        let mut shown = shown.replace(&self.cp.url(), "[SERVER]");
+        let pods = self.get("/api/v1/namespaces/edge-system/pods");
+        for pod in pods["items"].as_array().unwrap() {
+            let name = pod["metadata"]["name"].as_str().unwrap();
+            if let Some(node) = pod["spec"]["nodeName"].as_str() {
+                shown = shown.replace(&format!("{name} on {node}"), "[POD] on [NODE]");
+            }
+            shown = shown.replace(name, "[POD]");
+        }
+        crate::snapshot::compare(name, &shown);
+    }
+
     /// Runs kubectl with something at its standard input.
     pub(crate) fn kubectl(&self, args: &[&str], input: &str) -> Said {
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, DEADLINE, IMAGE};
+use crate::documents::what_the_documents_show_works;
 use crate::dump::{differences, dump, settled};
 
 /// The manifests of the first version, as `kubectl edge install --export` printed them.
@@ -32,10 +33,18 @@ fn versions(bed: &Bed) -> BTreeMap<String, String> {
     items.map(of_object).collect()
 }
 
+/// One cluster serves them all: each ends with nothing installed.
 #[test]
-fn what_is_installed_can_be_removed_without_a_trace() {
+fn a_life() {
     let bed = Bed::start();
-    let before = settled(&bed);
+    what_is_installed_can_be_removed_without_a_trace(&bed);
+    an_upgrade_leaves_pods_alone(&bed);
+    parts_are_laid_over_and_what_is_missing_is_made_anew(&bed);
+    what_the_documents_show_works(&bed);
+}
+
+fn what_is_installed_can_be_removed_without_a_trace(bed: &Bed) {
+    let before = settled(bed);
 
     let shown = bed.done(&["install", "--ha", "--image", IMAGE]);
     assert!(shown.contains("deployment.apps/edge-scheduler created\n"), "{shown}");
@@ -43,10 +52,10 @@ fn what_is_installed_can_be_removed_without_a_trace() {
     assert!(shown.contains("daemonset/edge-probe 3/3 ready\n"), "{shown}");
 
     // Once more, without a word of how: nothing is written.
-    let written = versions(&bed);
+    let written = versions(bed);
     let shown = bed.done(&["install"]);
     assert!(shown.starts_with("21 unchanged\n"), "{shown}");
-    assert_eq!(versions(&bed), written);
+    assert_eq!(versions(bed), written);
     assert_eq!(bed.plugin(&["install", "--diff"]).code, 0);
 
     // What is exported for GitOps is what is installed.
@@ -64,7 +73,7 @@ fn what_is_installed_can_be_removed_without_a_trace() {
     // The controller that gathers the rules of `view` takes a moment.
     let mut left = Vec::new();
     let is_clean = || {
-        left = differences(&before, &dump(&bed));
+        left = differences(&before, &dump(bed));
         Ok(left.is_empty().then_some(()))
     };
     let waited = controlplane::wait_for("everything to be as it was", DEADLINE, is_clean);
@@ -72,9 +81,7 @@ fn what_is_installed_can_be_removed_without_a_trace() {
     assert_eq!(bed.done(&["uninstall", "--yes"]), "");
 }
 
-#[test]
-fn an_upgrade_leaves_pods_alone() {
-    let bed = Bed::start();
+fn an_upgrade_leaves_pods_alone(bed: &Bed) {
     let manifests = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(FIRST_VERSION)).unwrap();
     let apply = ["apply", "--server-side", "--field-manager=kubectl-edge", "-f", "-"];
     let said = bed.kubectl(&apply, &manifests);
@@ -111,11 +118,10 @@ fn an_upgrade_leaves_pods_alone() {
     let shown = bed.done(&["install", "--reset"]);
     assert!(shown.contains("poddisruptionbudget.policy/edge-scheduler deleted\n"), "{shown}");
     assert_eq!(bed.pods("default"), web);
+    bed.done(&["uninstall", "--yes"]);
 }
 
-#[test]
-fn parts_are_laid_over_and_what_is_missing_is_made_anew() {
-    let bed = Bed::start();
+fn parts_are_laid_over_and_what_is_missing_is_made_anew(bed: &Bed) {
     let part = json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "edge-scheduler"},
         "spec": {"template": {"spec": {"containers": [{"name": "edge-scheduler", "args": ["-v=4"]}]}}},

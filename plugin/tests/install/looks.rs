@@ -47,7 +47,16 @@ fn they_say_what_is_wrong_and_what_to_do() {
     assert!(said.stdout.contains("scheduler  not installed"), "{}", said.stdout);
     assert_eq!(said.code, 3);
 
+    bed.seen("install/dry-run-server", &["install", "--image", IMAGE, "--dry-run=server"]);
+    bed.seen("install/dry-run-server-json", &["install", "--image", IMAGE, "--dry-run=server", "-o", "json"]);
     bed.done(&["install", "--image", IMAGE]);
+    bed.seen("install/again", &["install", "--wait=false"]);
+    bed.seen("install/diff", &["install", "--profile", "custom-scheduler", "--diff"]);
+    bed.seen("install/uninstall-dry-run", &["uninstall", "--dry-run=client"]);
+    bed.seen("install/uninstall-dry-run-json", &["uninstall", "--dry-run=client", "-o", "json"]);
+    bed.seen("install/uninstall-no-terminal", &["uninstall"]);
+    bed.seen("install/check", &["check"]);
+    bed.seen("install/status", &["status"]);
     let (levels, code) = findings(&bed);
     assert_eq!(code, 3, "{levels}");
     for (code, level) in [
@@ -87,6 +96,7 @@ fn they_say_what_is_wrong_and_what_to_do() {
         assert!(shown.contains(words), "{words} is not in\n{shown}");
     }
 
+    bed.seen("install/check-well", &["check"]);
     // Half an installation, and a pod of a profile that nobody serves.
     bed.cp.kubectl(&["delete", "clusterrole", "edge-probe"]).unwrap();
     let spec = json!({"schedulerName": "custom-scheduler", "containers": [{"name": "a", "image": "a"}]});

@@ -14,9 +14,16 @@ fn deployment(name: &str, image: &str) -> Value {
     json!({"metadata": {"name": name}, "spec": {"selector": {"matchLabels": {"app": name}}, "template": template}})
 }
 
+/// One cluster serves them all; the last one stops kube-scheduler.
 #[test]
-fn what_others_look_after_is_left_to_them() {
+fn what_would_harm_is_refused() {
     let bed = Bed::start();
+    what_others_look_after_is_left_to_them(&bed);
+    workloads_are_not_left_without_a_scheduler(&bed);
+    two_schedulers_for_the_same_pods_are_refused(&bed);
+}
+
+fn what_others_look_after_is_left_to_them(bed: &Bed) {
     let namespace =
         json!({"metadata": {"name": "edge-system", "annotations": {"meta.helm.sh/release-name": "edge"}}});
     bed.cp.client().create("/api/v1/namespaces", &namespace).unwrap();
@@ -35,9 +42,7 @@ fn what_others_look_after_is_left_to_them() {
     bed.done(&["uninstall", "--yes"]);
 }
 
-#[test]
-fn two_schedulers_for_the_same_pods_are_refused() {
-    let bed = Bed::start();
+fn two_schedulers_for_the_same_pods_are_refused(bed: &Bed) {
     let deployments = "/apis/apps/v1/namespaces/default/deployments";
     let rival = deployment("custom-scheduler", "example.org/contrail-scheduler:22.2");
     bed.cp.client().create(deployments, &rival).unwrap();
@@ -62,9 +67,7 @@ fn two_schedulers_for_the_same_pods_are_refused() {
     assert!(said.contains("no permission to create namespaces"), "{said}");
 }
 
-#[test]
-fn workloads_are_not_left_without_a_scheduler() {
-    let bed = Bed::start();
+fn workloads_are_not_left_without_a_scheduler(bed: &Bed) {
     bed.done(&["install", "--image", IMAGE]);
     let mut web = deployment("web", "example.org/web:1");
     web["spec"]["template"]["spec"]["schedulerName"] = "edge-scheduler".into();

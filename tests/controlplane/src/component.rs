@@ -121,6 +121,7 @@ fn api_server(site: &Site) -> CommandLine {
         flag("service-account-signing-key-file", path(&site.pki.account_key)),
         flag("service-cluster-ip-range", "10.96.0.0/16"),
         flag("token-auth-file", path(&site.tokens)),
+        flag("client-ca-file", path(&site.pki.authority)),
         flag("authorization-mode", "Node,RBAC"),
         flag("allow-privileged", "true"),
     ];
@@ -141,10 +142,9 @@ fn api_server(site: &Site) -> CommandLine {
 }
 
 /// Kubelets come with certificates of our authority, and are come to with one.
-fn for_kubelets(site: &Site, address: Ipv4Addr) -> [String; 6] {
+fn for_kubelets(site: &Site, address: Ipv4Addr) -> [String; 5] {
     [
         flag("advertise-address", address),
-        flag("client-ca-file", path(&site.pki.authority)),
         flag("kubelet-client-certificate", path(&site.pki.kubelet_client)),
         flag("kubelet-client-key", path(&site.pki.kubelet_client_key)),
         flag("kubelet-preferred-address-types", "InternalIP"),

@@ -6,6 +6,7 @@ use crate::{
     error::{Error, tail},
     folder::Folder,
     options::Options,
+    pki::Identity,
     proc::{Usage, usage},
     process::Process,
     real::RealNodes,
@@ -81,6 +82,11 @@ impl ControlPlane {
     /// The kubeconfig file of a user named in the options.
     pub fn kubeconfig_of(&self, user: &str) -> Result<&Path, Error> {
         Ok(&self.access(user)?.kubeconfig)
+    }
+
+    /// A certificate for a client that the API server takes for this user of this group.
+    pub fn identity(&self, user: &str, group: &str) -> Result<Identity, Error> {
+        self.site.pki.identity(user, group)
     }
 
     /// A client with the administrator's rights.

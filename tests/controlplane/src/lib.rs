@@ -26,6 +26,7 @@
 //! | `real` | real nodes: a kubelet and containerd each, in namespaces of their own |
 //! | `sources`, `tool`, `cache` | programs from Go modules, each built once |
 //! | `folder` | one folder for each control plane, and what dead ones left |
+//! | [`AuditLog`] | what accounts may do, and what they did |
 //! | `client`, `pki`, `port`, `proc`, `wait` | the small things under them |
 
 mod cache;
@@ -38,6 +39,7 @@ pub mod folder;
 mod kubeconfig;
 mod node;
 mod options;
+mod permissions;
 mod pki;
 mod port;
 mod proc;
@@ -54,6 +56,8 @@ pub use control_plane::ControlPlane;
 pub use error::Error;
 pub use node::{Effect, FakeNode};
 pub use options::{KubeScheduler, Options, User};
+pub use permissions::{AuditLog, Differences};
+pub use pki::Identity;
 pub use port::Port;
 pub use proc::{Bytes, ProcessId, Usage, usage};
 pub use real::{NODE_IMAGE, NodeNetwork, RealNode, require};

@@ -40,12 +40,12 @@ pub(crate) struct Pki {
 }
 
 /// What a client shows of itself, PEM.
-#[derive(Debug)]
-pub(crate) struct Identity {
+#[derive(Clone, Debug)]
+pub struct Identity {
     /// Its certificate.
-    pub(crate) certificate: String,
+    pub certificate: String,
     /// The certificate's key.
-    pub(crate) key: String,
+    pub key: String,
 }
 
 /// The names and addresses under which servers may be reached. The last address is the service address of
@@ -87,6 +87,16 @@ impl Pki {
     /// A certificate for a client that the API server takes for this user of this group.
     pub(crate) fn identity(&self, user: &str, group: &str) -> Result<Identity, Error> {
         identity(&self.issuer, user, group)
+    }
+}
+
+// === impl Identity ===
+
+impl Identity {
+    /// That of a client that no API server knows.
+    pub fn stranger(user: &str, group: &str) -> Result<Self, Error> {
+        let authority = || CertifiedIssuer::self_signed(authority()?, KeyPair::generate()?);
+        identity(&authority().map_err(|error| invalid(&error))?, user, group)
     }
 }
 
