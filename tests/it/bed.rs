@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use controlplane::{ControlPlane, FakeNode, Options, wait_for};
+use controlplane::{AuditLog, ControlPlane, FakeNode, Options, wait_for};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -17,6 +17,8 @@ pub(crate) struct Bed {
     // The scheduler is declared first so that it ends before its API server.
     scheduler: Option<Replica>,
     pub(crate) cp: ControlPlane,
+    /// What a scheduler does that runs under the account of an installation.
+    log: AuditLog,
     delays: TempDir,
 }
 
@@ -46,9 +48,12 @@ impl Bed {
 
     /// Starts this control plane with these nodes; no scheduler of ours yet.
     pub(crate) fn with(options: Options, nodes: &[FakeNode]) -> Self {
+        let delays = tempfile::tempdir().unwrap();
+        let (log, options) =
+            AuditLog::add(options, delays.path(), "edge-system", &["edge-scheduler"]).unwrap();
         let cp = ControlPlane::start(options).unwrap();
         cp.add_nodes(nodes).unwrap();
-        Self { scheduler: None, cp, delays: tempfile::tempdir().unwrap() }
+        Self { scheduler: None, cp, log, delays }
     }
 
     /// Starts everything, with these delays in ms between nodes of these names.
@@ -83,6 +88,15 @@ impl Bed {
             self.cp.client().apply(&format!("{path}/status"), "test", &object).err()
         });
         self.cp.client().delete(&path).unwrap();
+    }
+
+    /// Whether the account of an installation asked for nothing that it may not do, and used these permissions.
+    #[track_caller]
+    pub(crate) fn check_permissions(&self, used: &[&str]) {
+        let found = self.log.compare(&self.cp).unwrap();
+        assert!(found.forbidden.is_empty(), "{:?}", found.forbidden);
+        let unused: Vec<&&str> = used.iter().filter(|it| found.unused.contains(**it)).collect();
+        assert!(unused.is_empty(), "{unused:?}");
     }
 
     pub(crate) fn matrix(&self) -> PathBuf {

@@ -137,6 +137,7 @@ fn fifty_agents_are_told_whom_to_measure_and_pods_are_placed_by_what_they_report
     layers_of_the_configuration_and_of_pods_are_published(&bed, &names);
     bed.cp.client().delete(&format!("{NODE_DELAYS}/edge-07")).unwrap();
     wait("an object that somebody deleted", &mut || object(&bed, "edge-07").map(|_| ()));
+    bed.check_permissions(&["edge-scheduler: create nodedelays.kubectl-edge.dev"]);
 }
 
 /// No node but edge-05 has the label, and it is four steps from the anchor.
@@ -260,4 +261,6 @@ fn what_a_file_says_of_an_anchor_is_shown_as_its_node_delays() {
         status.rows.iter().map(|row| (row.peer.as_str(), row.p50_micros)).collect();
     assert_eq!(rows, [("edge-02", Some(2_500)), ("edge-03", Some(40_000))]);
     assert!(object(&bed, "edge-02").is_none(), "nobody asked for its delays");
+    // The admission policy asks whether it has the permission `report`, which is no request of its own.
+    bed.check_permissions(&["edge-scheduler: patch nodedelays.kubectl-edge.dev/status"]);
 }

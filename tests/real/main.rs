@@ -11,4 +11,3 @@ mod delay;
 mod image;
 mod installed;
 mod paths;
-mod permissions;
