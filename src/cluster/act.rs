@@ -6,9 +6,10 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use edge_core::model::NodeName;
 use edge_core::state::{
-    Action, Announcement, BindOutcome, Binding, Event, PodRef, PreemptOutcome, Preemption, ReadOutcome,
-    Report, VolumesOutcome, WriteVolumes,
+    Action, Announcement, BindOutcome, Binding, Event, EvictOutcome, Eviction, HealthNews, Knock, PodRef,
+    PreemptOutcome, Preemption, ReadOutcome, Report, VolumesOutcome, WriteVolumes,
 };
 use edge_core::wire::Interner;
 use futures::FutureExt;
@@ -23,6 +24,8 @@ use tracing::{debug, warn};
 
 use super::answer::{Failure, within};
 use super::condition::{Conditions, StatusWrite};
+use super::evict::evict;
+use super::knock::knock;
 use super::notice::{Notice, Notices};
 use super::object::{Pods, Received};
 use super::preempt::preempt;
@@ -89,6 +92,10 @@ impl Actor {
             Action::Preempt(preemption) => self.preempt(preemption),
             Action::AnnouncePreempted(preempted) => self.notices.post(&Notice::preempted(&preempted)),
             Action::Nominate(pod, node) => self.conditions.write(StatusWrite::nomination(pod, node)),
+            Action::Evict(eviction) => self.evict(eviction),
+            Action::AnnounceEvicted(evicted) => self.notices.post(&Notice::evicted(&evicted)),
+            Action::Knock(node) => self.knock(node),
+            Action::TellNode(notice) => self.notices.post_of_node(&notice),
             Action::UseDelays(_) => (),
         }
     }
@@ -151,6 +158,24 @@ impl Actor {
             deleted: Vec::new(),
             failed: true,
         });
+    }
+
+    fn evict(&mut self, eviction: Eviction) {
+        let client = self.client.clone();
+        let (tenure, clock) = (self.tenure.clone(), self.clock);
+        let wanted = eviction.clone();
+        let outcome = async move { evict(&client, &wanted, || tenure.holds(clock.now())).await };
+        self.answer(eviction, outcome, Event::Evicted, || {
+            EvictOutcome::Failed("the request was given up".to_owned())
+        });
+    }
+
+    fn knock(&mut self, node: NodeName) {
+        let client = self.client.clone();
+        let name = node.clone();
+        let outcome = async move { knock(&client, name.as_str()).await };
+        let event = |node, knock| Event::Health(HealthNews::Knocked(node, knock));
+        self.answer(node, outcome, event, || Knock::Unknown);
     }
 
     fn announce(&mut self, announcement: &Announcement) {

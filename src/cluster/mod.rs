@@ -4,6 +4,7 @@
 //! client   the connection
 //! watch    pods, nodes and what else they are judged by, decoded slimly, as events for the core
 //! act      what the core wants done: bindings, conditions, events
+//! leases, evict, knock   nodes that fail: their Leases, their pods, and whether they answer
 //! instances  pods that measure for somebody else
 //! review   questions about those who ask us
 //! lease    the Lease that one replica holds
@@ -16,9 +17,12 @@ pub mod act;
 mod answer;
 pub mod client;
 mod condition;
+mod evict;
 mod instances;
+mod knock;
 mod layers;
 mod lease;
+mod leases;
 mod limit;
 mod node_delays;
 mod notice;

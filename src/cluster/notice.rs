@@ -5,16 +5,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use edge_api::names::SCHEDULER;
 use edge_core::delay::{DelayConstraint, Turn};
 use edge_core::model::Name;
-use edge_core::state::{Announcement, DelayTurn, PodRef, Preempted, Report};
+use edge_core::state::{Announcement, DelayTurn, Evicted, NodeNotice, PodRef, Preempted, Report};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::Request;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::answer::{Failure, within};
 use super::series::{Count, SeriesCache, Write};
@@ -167,6 +168,31 @@ impl<'a> Notice<'a> {
         }
     }
 
+    /// The pod was taken off a failed node, or is to stay there.
+    pub(super) fn evicted(evicted: &'a Evicted) -> Self {
+        let Evicted { pod, scheduler_name, node, refused } = evicted;
+        let (severity, reason, note) = match refused {
+            None => (
+                "Warning",
+                "Failover",
+                format!("Node {node} is lost; what replaces the pod is placed elsewhere"),
+            ),
+            Some(why) => {
+                ("Warning", "FailoverRefused", format!("Node {node} is lost, but the pod stays: {why}"))
+            }
+        };
+        Self {
+            pod,
+            scheduler_name,
+            severity,
+            reason,
+            action: "Healing",
+            note: truncate(&note),
+            related: None,
+            repeats: false,
+        }
+    }
+
     /// The notice as the API has it, told now by the scheduler on `host`.
     pub(super) fn to_body(&self, host: &str) -> Body {
         let key = &self.pod.key;
@@ -251,6 +277,42 @@ impl Notices {
         if let Some(write) = self.series.record(notice, || notice.to_body(&self.host), now) {
             self.spawn(write);
         }
+    }
+
+    /// Begins to write what happened to a node.
+    pub(super) fn post_of_node(&mut self, notice: &NodeNotice) {
+        let NodeNotice { node, uid, reason, note } = notice;
+        let instance = format!("{SCHEDULER}-{}", self.host);
+        if reason.is_warning() {
+            warn!(%node, "{note}");
+        } else {
+            info!(%node, "{note}");
+        }
+        self.spawn(Write::New(Box::new(Body {
+            api_version: "events.k8s.io/v1",
+            kind: "Event",
+            metadata: Metadata {
+                // Where the API has events of what is in no namespace.
+                namespace: "default".to_owned(),
+                name: format!("{}.{:x}", name_part(node.as_str()), timestamp::nanoseconds()),
+            },
+            severity: if reason.is_warning() { "Warning" } else { "Normal" },
+            reason: reason.as_str(),
+            action: "Healing",
+            note: truncate(note),
+            regarding: Regarding {
+                api_version: "v1",
+                kind: "Node",
+                namespace: String::new(),
+                name: node.to_string(),
+                uid: uid.to_string(),
+            },
+            related: None,
+            reporting_controller: SCHEDULER.to_owned(),
+            reporting_instance: prefix(&instance, INSTANCE_LIMIT).to_owned(),
+            event_time: timestamp::micro(),
+            series: None,
+        })));
     }
 
     /// Waits until none is on its way.

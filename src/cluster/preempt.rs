@@ -64,13 +64,31 @@ impl Note for PreemptOutcome {
     }
 }
 
+/// Why a pod is disrupted, for its condition.
+#[derive(Clone, Debug)]
+pub(super) struct Disruption {
+    /// The pod's generation.
+    pub(super) generation: i64,
+    /// In one word.
+    pub(super) reason: &'static str,
+    /// For people.
+    pub(super) message: String,
+}
+
 /// Whether the server has begun to delete the pod; else it was gone already.
 async fn take_away(client: &kube::Client, preemption: &Preemption, victim: &Victim) -> Result<bool, ()> {
     let PodRef { key, uid: _ } = &victim.pod;
-    if !victim.has_condition && !try_often(|| write_condition(client, preemption, victim), victim).await? {
+    let scheduler = &preemption.scheduler_name;
+    let disruption = Disruption {
+        generation: victim.generation,
+        reason: "PreemptionByScheduler",
+        message: format!("{scheduler}: preempting to accommodate a higher priority pod"),
+    };
+    let write = || write_condition(client, &victim.pod, &disruption);
+    if !victim.has_condition && !try_often(write, victim).await? {
         return Ok(false);
     }
-    let deleted = try_often(|| delete(client, &victim.pod), victim).await?;
+    let deleted = try_often(|| delete(client, &victim.pod, None), victim).await?;
     if deleted {
         debug!(victim = %key, preemptor = %preemption.preemptor.key, node = %preemption.node, "preempted");
     }
@@ -104,19 +122,20 @@ fn tell(victim: &Victim, failure: &Failure) {
     warn!(victim = %victim.pod.key, error = %failure, "the pod could not be preempted");
 }
 
-async fn write_condition(
+/// Says in the pod's status that it is disrupted, and why.
+pub(super) async fn write_condition(
     client: &kube::Client,
-    preemption: &Preemption,
-    victim: &Victim,
+    pod: &PodRef,
+    disruption: &Disruption,
 ) -> kube::Result<IgnoredAny> {
-    let PodRef { key, uid } = &victim.pod;
-    let scheduler = &preemption.scheduler_name;
+    let PodRef { key, uid } = pod;
+    let Disruption { generation, reason, message } = disruption;
     let condition = json!({
         "type": "DisruptionTarget",
         "status": "True",
-        "reason": "PreemptionByScheduler",
-        "message": format!("{scheduler}: preempting to accommodate a higher priority pod"),
-        "observedGeneration": victim.generation,
+        "reason": reason,
+        "message": message,
+        "observedGeneration": generation,
         "lastProbeTime": null,
         "lastTransitionTime": timestamp::seconds(),
     });
@@ -128,10 +147,19 @@ async fn write_condition(
     client.request(request.map_err(kube::Error::BuildRequest)?).await
 }
 
-async fn delete(client: &kube::Client, pod: &PodRef) -> kube::Result<IgnoredAny> {
+/// Deletes the pod, within this many seconds if it isn't to have the time that it asks for.
+pub(super) async fn delete(
+    client: &kube::Client,
+    pod: &PodRef,
+    grace: Option<u32>,
+) -> kube::Result<IgnoredAny> {
     let PodRef { key, uid } = pod;
     let preconditions = Preconditions { uid: Some(uid.to_string()), resource_version: None };
-    let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+    let params = DeleteParams {
+        preconditions: Some(preconditions),
+        grace_period_seconds: grace,
+        ..DeleteParams::default()
+    };
     let request = pods(&key.namespace).delete(&key.name, &params);
     client.request(request.map_err(kube::Error::BuildRequest)?).await
 }

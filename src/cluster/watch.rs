@@ -16,6 +16,7 @@ use kube::runtime::watcher::{self, InitialListStrategy, watcher};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+use super::leases::node_leases;
 use super::node_delays::Delays;
 use super::object::{DisruptionBudgets, Kind, Namespaces, Nodes, Pods, Received, Undecodable};
 use super::selecting::{ReplicaSet, ReplicationController, Selecting, Service, StatefulSet};
@@ -24,10 +25,10 @@ use super::storage::{Attachments, Capacities, Claims, Classes, CsiDrivers, CsiNo
 
 /// How many objects a page of a list has, where the server can't stream it: it bounds how much undecoded
 /// text is held at once.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 /// How long the server lets a watch run. The watch is taken up again where it ended, so this costs one
 /// request, and it is how soon a connection that died silently is noticed.
-const WATCH_SECONDS: u32 = 60;
+pub(super) const WATCH_SECONDS: u32 = 60;
 /// The first pause after a failure; each further one is twice as long, up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
@@ -57,6 +58,7 @@ pub fn all(client: &kube::Client, events: &mpsc::Sender<Event>) -> Vec<BoxFuture
         boxed::<Selecting<ReplicationController>>(client, events, &interner),
         boxed::<Selecting<ReplicaSet>>(client, events, &interner),
         boxed::<Selecting<StatefulSet>>(client, events, &interner),
+        node_leases(client, events),
     ]
 }
 
@@ -92,7 +94,7 @@ struct Reader<K: Kind> {
 
 /// Why there is nothing to be had of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+pub(super) enum Refusal {
     /// We have no permission.
     Forbidden,
     /// The server doesn't know the kind.
@@ -100,7 +102,7 @@ enum Refusal {
 }
 
 /// A pause that grows from failure to failure.
-struct Pause {
+pub(super) struct Pause {
     next: Duration,
 }
 
@@ -110,7 +112,7 @@ async fn follow<K: Kind>(
     mut reader: Reader<K>,
 ) -> &'static str {
     let mut strategy = InitialListStrategy::StreamingList;
-    let mut pause = Pause { next: FIRST_PAUSE };
+    let mut pause = Pause::default();
     loop {
         let config = watcher::Config {
             initial_list_strategy: strategy.clone(),
@@ -121,7 +123,7 @@ async fn follow<K: Kind>(
         while let Some(said) = stream.next().await {
             match said {
                 Ok(said) => {
-                    pause = Pause { next: FIRST_PAUSE };
+                    pause = Pause::default();
                     let Some(change) = reader.read(said) else { continue };
                     if events.send(K::event(change)).await.is_err() {
                         return K::NAME;
@@ -150,7 +152,7 @@ async fn follow<K: Kind>(
 }
 
 /// Whether the server doesn't know, or isn't allowed, to stream the list (`sendInitialEvents`).
-fn refuses_streaming(error: &watcher::Error) -> bool {
+pub(super) fn refuses_streaming(error: &watcher::Error) -> bool {
     match error {
         watcher::Error::WatchStartFailed(kube::Error::Api(status)) => matches!(status.code, 400 | 422),
         watcher::Error::WatchError(status) => matches!(status.code, 400 | 422),
@@ -164,7 +166,8 @@ fn refuses_streaming(error: &watcher::Error) -> bool {
 // === impl Refusal ===
 
 impl Refusal {
-    fn of(error: &watcher::Error) -> Option<Self> {
+    /// What the error says, if it is one of these.
+    pub(super) fn of(error: &watcher::Error) -> Option<Self> {
         let code = match error {
             watcher::Error::InitialListFailed(kube::Error::Api(status))
             | watcher::Error::WatchStartFailed(kube::Error::Api(status))
@@ -181,7 +184,8 @@ impl Refusal {
         }
     }
 
-    fn pause(self) -> Duration {
+    /// How long the watch rests.
+    pub(super) fn pause(self) -> Duration {
         match self {
             Self::Forbidden => FORBIDDEN_PAUSE,
             Self::Unknown => UNKNOWN_PAUSE,
@@ -277,8 +281,15 @@ impl<K: Kind> Reader<K> {
 
 // === impl Pause ===
 
+impl Default for Pause {
+    fn default() -> Self {
+        Self { next: FIRST_PAUSE }
+    }
+}
+
 impl Pause {
-    async fn wait(&mut self, kind: &'static str, error: &watcher::Error) {
+    /// Waits, and tells why.
+    pub(super) async fn wait(&mut self, kind: &'static str, error: &watcher::Error) {
         let pause = self.next;
         // The first failure is told, not each of an outage.
         if pause == FIRST_PAUSE {

@@ -4,6 +4,7 @@
 //! model       nouns: names, units, nodes, pods, labels, time
 //! cover       backup cover: who is covered where, what that takes, how to take less
 //! delay       delays between nodes: constraints, rows in use, the file formats
+//! health      which nodes have failed, by what others say of them
 //! layers      partitions of the nodes by delay, complete linkage
 //! measure     the measurement plan: who measures whom
 //! placement   verbs: `place()` judges one pod against the nodes; one file per plugin
@@ -18,6 +19,7 @@
 
 pub mod cover;
 pub mod delay;
+pub mod health;
 pub mod layers;
 pub mod measure;
 pub mod model;

@@ -1,6 +1,7 @@
 //! What is read from the core when somebody looks.
 
 use edge_core::delay::DelaySource;
+use edge_core::health::Verdict;
 use edge_core::measure::AnchorInUse;
 use edge_core::model::{Name, NodeName, Time};
 use edge_core::placement::{NodeSlot, Profile};
@@ -59,6 +60,10 @@ pub struct Facts {
     pub measured: (usize, usize),
     /// Delay constraints of placed pods that are broken.
     pub delay_violations: usize,
+    /// Nodes that are not simply alive, by what is thought of them.
+    pub unwell: [(&'static str, usize); 3],
+    /// Whether nothing is done about nodes that fail.
+    pub frozen: bool,
     /// The name of the Lease, if there is an election, and whether this replica holds it.
     pub lease: Option<(String, bool)>,
 }
@@ -83,6 +88,9 @@ impl Facts {
             .cache()
             .iter()
             .fold((0, 0), |(pods, assumed), placed| (pods + 1, assumed + usize::from(!placed.confirmed)));
+        let health = state.health();
+        let count =
+            |is: fn(&Verdict) -> bool| health.unwell.iter().filter(|(_, verdict)| is(verdict)).count();
         Self {
             pending: state.queue().len(),
             incoming: state.queue().incoming().clone(),
@@ -92,6 +100,12 @@ impl Facts {
             delay_rows: state.snapshot().delays.slots().count(),
             measured: measured(state),
             delay_violations: state.violations().count(),
+            unwell: [
+                ("suspect", count(|verdict| matches!(verdict, Verdict::Suspect { .. }))),
+                ("lost", count(|verdict| verdict.is_lost())),
+                ("returning", count(|verdict| matches!(verdict, Verdict::Returning { .. }))),
+            ],
+            frozen: health.frozen.is_some(),
             lease: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use edge_core::model::Time;
 use edge_core::placement::{Point, PointStatus};
-use edge_core::state::{Announcement, Preemption, Report, ReportReason};
+use edge_core::state::{Announcement, Evicted, Preemption, Report, ReportReason};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
 
 use super::family::Stability::{Alpha, Beta, Stable};
@@ -35,6 +35,9 @@ pub struct SchedulerMetrics {
     measured_pairs: IntGaugeVec,
     measured_bytes: IntGaugeVec,
     delay_violations: IntGaugeVec,
+    unwell: IntGaugeVec,
+    frozen: IntGaugeVec,
+    failovers: IntCounterVec,
     undecodable: IntCounterVec,
     forbidden: IntGaugeVec,
 }
@@ -178,6 +181,24 @@ impl SchedulerMetrics {
                 "Number of delay constraints of placed pods that are broken.",
                 &[],
             )?,
+            unwell: families.gauges(
+                "edge_scheduler_unwell_nodes",
+                Alpha,
+                "Number of nodes that are not simply alive, by what is thought of them.",
+                &["verdict"],
+            )?,
+            frozen: families.gauges(
+                "edge_scheduler_failover_frozen",
+                Alpha,
+                "1 while no pod is taken off a failed node, because so much fails that it may be us.",
+                &[],
+            )?,
+            failovers: families.counters(
+                "edge_scheduler_failovers_total",
+                Alpha,
+                "Number of pods that were taken off failed nodes, by result.",
+                &["result"],
+            )?,
             undecodable: families.counters(
                 "edge_scheduler_undecodable_objects_total",
                 Alpha,
@@ -240,6 +261,12 @@ impl SchedulerMetrics {
         self.evaluations.with_label_values(&labels).inc_by(u64::try_from(times).unwrap_or(u64::MAX));
     }
 
+    /// A pod was taken off a failed node, or is to stay there.
+    pub fn evicted(&self, evicted: &Evicted) {
+        let result = if evicted.refused.is_some() { "refused" } else { "evicted" };
+        self.failovers.with_label_values(&[result]).inc();
+    }
+
     /// Takes over what is read when somebody looks.
     pub(super) fn set(&self, facts: &Facts) {
         let Facts {
@@ -251,6 +278,8 @@ impl SchedulerMetrics {
             delay_rows,
             measured: (measured_pairs, measured_bytes),
             delay_violations,
+            unwell,
+            frozen,
             lease,
         } = facts;
         let set = |gauges: &IntGaugeVec, labels: &[&str], value: usize| {
@@ -281,6 +310,10 @@ impl SchedulerMetrics {
         set(&self.measured_pairs, &[], *measured_pairs);
         set(&self.measured_bytes, &[], *measured_bytes);
         set(&self.delay_violations, &[], *delay_violations);
+        for (verdict, nodes) in unwell {
+            set(&self.unwell, &[verdict], *nodes);
+        }
+        set(&self.frozen, &[], usize::from(*frozen));
         if let Some((name, leads)) = lease {
             set(&self.leads, &[name], usize::from(*leads));
         }

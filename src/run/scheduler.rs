@@ -101,6 +101,7 @@ impl Scheduler {
             Action::Announce(announcement) => self.metrics.bound(announcement, self.clock.now()),
             Action::Report(report) => self.metrics.failed(report, self.clock.now()),
             Action::Preempt(preemption) => self.metrics.preempted(preemption),
+            Action::AnnounceEvicted(evicted) => self.metrics.evicted(evicted),
             _ => (),
         }
         match action {
@@ -113,6 +114,10 @@ impl Scheduler {
             | Action::AnnounceDelay(_)
             | Action::Preempt(_)
             | Action::AnnouncePreempted(_)
+            | Action::Evict(_)
+            | Action::AnnounceEvicted(_)
+            | Action::Knock(_)
+            | Action::TellNode(_)
             | Action::Nominate(..) => {
                 self.actor.execute(action);
             }

@@ -90,7 +90,7 @@ impl Ledger {
     }
 
     fn put(&mut self, object: NodeDelays, now: Time) -> Option<Report> {
-        let NodeDelays { node, owner, addresses, leaving, spec, told, report } = object;
+        let NodeDelays { node, owner, addresses, leaving, spec, neighbours: _, told, report } = object;
         let entry = self.entries.entry(node.clone()).or_default();
         let before = entry.object.take();
         let told = report.as_ref().map(|report| (report.source, told));

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use edge_core::delay::Report;
 use edge_core::model::{NodeName, Time};
-use edge_core::state::{Change, Event};
+use edge_core::state::{Change, Event, HealthNews};
 use edge_core::wire::{NodeDelays, SpecDigest};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -219,11 +219,28 @@ impl Work {
     }
 
     async fn hear(&mut self, change: Change<NodeDelays>) -> Option<()> {
+        self.tell_health(&change).await?;
         let news = self.ledger.hear(change, self.survey.clock.now());
         if let Some(plan) = &mut self.plan {
             plan.note_change();
         }
         self.tell(news).await
+    }
+
+    /// Tells the core what agents say of their neighbours, at once: nodes that fail are found by it.
+    async fn tell_health(&mut self, change: &Change<NodeDelays>) -> Option<()> {
+        if !self.survey.probe {
+            return Some(());
+        }
+        let silent = |object: &NodeDelays| HealthNews::Unsighted(vec![object.node.clone()]);
+        let news = match change {
+            Change::Reset(all) => HealthNews::Sighted(all.iter().filter_map(NodeDelays::sighting).collect()),
+            Change::Put(object) => object
+                .sighting()
+                .map_or_else(|| silent(object), |sighting| HealthNews::Sighted(vec![sighting])),
+            Change::Gone(object) => silent(object),
+        };
+        self.survey.events.send(Event::Health(news)).await.ok()
     }
 
     /// Tells the core what agents report.

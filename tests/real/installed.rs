@@ -15,15 +15,22 @@ const SOON: Duration = Duration::from_mins(4);
 const NAMESPACE: &str = "edge-system";
 
 /// What is granted and not used in this run, with the test that goes the path it is for.
-const EXCEPTIONS: [(&str, &str); 3] = [
+const EXCEPTIONS: [(&str, &str); 6] = [
     // A binding whose outcome is not known is looked up.
     ("edge-scheduler: get pods", "a_reading_finds_the_pod_or_that_there_is_none"),
     // Delays from Goldpinger or a file are written as agents write theirs. `report` is what the admission policy asks
     // for, and no request of its own.
     ("edge-scheduler: report nodedelays.kubectl-edge.dev", WRITES_DELAYS),
     ("edge-scheduler: patch nodedelays.kubectl-edge.dev/status", WRITES_DELAYS),
+    // Right before a pod is taken off a failed node its Lease is read, its Job if it has one, and where the node's
+    // kubelet listens if it is in a hurry.
+    ("edge-scheduler: get leases.coordination.k8s.io in kube-node-lease", HEALS),
+    ("edge-scheduler: get jobs.batch", HEALS_QUICKLY),
+    ("edge-scheduler: get nodes", HEALS_QUICKLY),
 ];
 
+const HEALS: &str = "pods_of_a_dead_node_are_bound_within_their_radius_and_stateful_ones_wait_for_a_fence";
+const HEALS_QUICKLY: &str = "who_wants_it_fast_does_not_wait_for_the_lease_and_a_job_keeps_its_last_chance";
 const WRITES_DELAYS: &str = "what_a_file_says_of_an_anchor_is_shown_as_its_node_delays";
 
 /// A cluster as others have it: kube-scheduler, two nodes, and an audit log.

@@ -114,7 +114,9 @@ fn live_slots<'a>(snapshot: &'a Snapshot, workload: &'a Workload) -> impl Iterat
 /// Those of a workload's nodes that are heard of. If none is, all of them: then their last delays stay in force.
 fn heard_of(snapshot: &Snapshot, slots: Vec<NodeSlot>) -> Vec<NodeSlot> {
     let is_heard = |slot: &NodeSlot| {
-        !snapshot.delays.is_unheard(*slot) && snapshot.nodes.get(*slot).is_some_and(|it| !is_unheard(it.node))
+        !snapshot.suspects.contains(slot)
+            && !snapshot.delays.is_unheard(*slot)
+            && snapshot.nodes.get(*slot).is_some_and(|it| !is_unheard(it.node))
     };
     let heard: Vec<NodeSlot> = slots.iter().copied().filter(is_heard).collect();
     if heard.is_empty() { slots } else { heard }

@@ -22,6 +22,8 @@ pub struct Node {
     pub version: Version,
     /// Its labels.
     pub labels: Labels,
+    /// Annotations of ours (`kubectl-edge.dev/…`); others are not kept.
+    pub annotations: Labels,
     /// Its taints.
     pub taints: Box<[Taint]>,
     /// `spec.unschedulable`: cordoned.
@@ -47,6 +49,7 @@ impl Node {
             name: NodeName::new(name),
             version: Version::UNKNOWN,
             labels: Labels::default(),
+            annotations: Labels::default(),
             taints: Box::default(),
             unschedulable: false,
             allocatable: Resources::default(),

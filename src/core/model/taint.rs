@@ -44,6 +44,8 @@ pub struct Toleration {
     pub value: Name,
     /// The tolerated effect; none means all.
     pub effect: Option<TaintEffect>,
+    /// For how long a taint with the effect `NoExecute` is tolerated, in seconds; none means for ever.
+    pub seconds: Option<i64>,
 }
 
 // === impl Toleration ===

@@ -4,7 +4,7 @@
 //! write to the cache meanwhile. Here one owner applies events and decides, in turn, so the table that
 //! is kept up to date *is* the snapshot and nothing is copied.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::label_index::LabelIndex;
@@ -93,6 +93,8 @@ pub struct Snapshot {
     pub nominations: Nominations,
     /// The PodDisruptionBudgets.
     pub budgets: Budgets,
+    /// The nodes that are suspected to be lost: nothing new goes there.
+    pub suspects: BTreeSet<NodeSlot>,
 }
 
 // === impl NodeSlot ===

@@ -184,12 +184,12 @@ pub(crate) fn on_name(lists: &[&[&str]]) -> NodeSelectorTerm {
 
 /// A toleration of a taint with this key, of any value.
 pub(crate) fn tolerates_key(key: &str, effect: Option<TaintEffect>) -> Toleration {
-    Toleration { key: key.into(), op: TolerationOp::Exists, value: "".into(), effect }
+    Toleration { key: key.into(), op: TolerationOp::Exists, value: "".into(), effect, seconds: None }
 }
 
 /// A toleration of a taint with this key and value.
 pub(crate) fn tolerates_value(key: &str, value: &str, effect: Option<TaintEffect>) -> Toleration {
-    Toleration { key: key.into(), op: TolerationOp::Equal, value: value.into(), effect }
+    Toleration { key: key.into(), op: TolerationOp::Equal, value: value.into(), effect, seconds: None }
 }
 
 // === impl TestNode ===

@@ -140,8 +140,13 @@ fn scheduler_name(rng: &mut Rng) -> &'static str {
 }
 
 fn tolerations(rng: &mut Rng) -> Box<[Toleration]> {
-    let toleration =
-        |key: &str, op, value: &str, effect| Toleration { key: key.into(), op, value: value.into(), effect };
+    let toleration = |key: &str, op, value: &str, effect| Toleration {
+        key: key.into(),
+        op,
+        value: value.into(),
+        effect,
+        seconds: None,
+    };
     match rng.between(0, 9) {
         0 => [toleration("", TolerationOp::Exists, "", None)].into(),
         1 => [toleration("dedicated", TolerationOp::Equal, "a", None)].into(),

@@ -85,8 +85,13 @@ impl Run {
                 self.write_status(pod, node.map_or(NominatedNode::None, NominatedNode::Is));
             }
             Action::Preempt(preemption) => self.send_preemption(preemption)?,
-            // No pod has claims here.
-            Action::AnnouncePreempted(_) | Action::WriteVolumes(_) => (),
+            // No pod has claims here, and nobody tells of nodes that fail.
+            Action::AnnouncePreempted(_)
+            | Action::WriteVolumes(_)
+            | Action::Evict(_)
+            | Action::AnnounceEvicted(_)
+            | Action::Knock(_)
+            | Action::TellNode(_) => (),
             Action::AnnounceDelay(told) => {
                 let is_broken = told.turn == Turn::Exceeded;
                 self.trace.saw(if is_broken { Sight::BoundBroken } else { Sight::BoundKeptAgain });

@@ -122,6 +122,8 @@ impl Run {
             | Event::Storage(_)
             | Event::Volumes(..)
             | Event::Selectors(..)
+            | Event::Health(_)
+            | Event::Evicted(..)
             | Event::Leads(_) => (),
         }
         self.view.told(event);

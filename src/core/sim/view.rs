@@ -83,6 +83,8 @@ impl View {
             | Event::Storage(_)
             | Event::Volumes(..)
             | Event::Preempted(..)
+            | Event::Health(_)
+            | Event::Evicted(..)
             | Event::Leads(_) => (),
             Event::Measured(reports) => {
                 for report in reports {

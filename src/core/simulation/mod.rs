@@ -226,11 +226,15 @@ impl<'a> Run<'a> {
                 self.state.apply(Event::Delays(rows), Time::ZERO);
             }
             Action::Preempt(preemption) => self.take_away(preemption),
-            // No pod has claims that are known, so there are no volumes.
+            // No pod has claims that are known, so there are no volumes; and no node fails.
             Action::Announce(_)
             | Action::AnnounceDelay(_)
             | Action::AnnouncePreempted(_)
             | Action::Nominate(..)
+            | Action::Evict(_)
+            | Action::AnnounceEvicted(_)
+            | Action::Knock(_)
+            | Action::TellNode(_)
             | Action::WriteVolumes(_) => (),
         }
     }

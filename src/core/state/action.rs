@@ -1,12 +1,12 @@
 //! What goes out.
 
-use super::PodRef;
+use super::{Evicted, Eviction, NodeNotice, PodRef};
 use crate::delay::{DelayConstraint, Turn};
 use crate::model::{Delay, Name, NodeName, Pod, Time};
 use crate::placement::VolumeWrite;
 
-/// Something to do outside. `Bind`, `WriteVolumes`, `Read` and `Preempt` are answered by one event each, whatever
-/// happens.
+/// Something to do outside. `Bind`, `WriteVolumes`, `Read`, `Preempt`, `Evict` and `Knock` are answered by one event
+/// each, whatever happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Bind a pod; answered by [`super::Event::Bind`].
@@ -28,6 +28,15 @@ pub enum Action {
     /// Write which node the pod is nominated to (`status.nominatedNodeName`), after all that was to be
     /// written of its status before.
     Nominate(PodRef, Option<NodeName>),
+    /// Take a pod off a failed node; answered by [`super::Event::Evicted`].
+    Evict(Eviction),
+    /// Tell that a pod was taken off a failed node.
+    AnnounceEvicted(Evicted),
+    /// Ask a node, over another transport than the agents', whether it is there; answered by
+    /// [`super::HealthNews::Knocked`].
+    Knock(NodeName),
+    /// Tell what happened to a node.
+    TellNode(NodeNotice),
     /// These are the nodes whose delays are in use from now on, all of them. The source sends the rows of
     /// those that are new, at once and even if it knows nothing of them, and every row that changes. New is
     /// what the action before did not have, so the source must see each of them: one that a row is missing

@@ -138,6 +138,15 @@ impl Bounds {
         }
     }
 
+    /// Whether a pod that is on a node names a workload of this one as its anchor.
+    pub(super) fn is_anchor(&self, pod: &Pod) -> bool {
+        !self.by_name.is_empty()
+            && WorkloadRef::of_pod(pod).iter().any(|WorkloadRef { kind: _, namespace, name }| {
+                self.by_name.contains_key(name)
+                    || self.by_name.contains_key(format!("{name}.{namespace}").as_str())
+            })
+    }
+
     /// A node came, went, or is heard of other than before, so that any anchor may be elsewhere.
     pub(super) fn nodes_changed(&mut self) {
         if !self.pods.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Watched, WatchedSet};
+use super::{HealingRules, Watched, WatchedSet};
 use crate::delay::DelayRules;
 use crate::placement::Profile;
 
@@ -24,6 +24,8 @@ pub struct Config {
     pub delay_sweep: Duration,
     /// What is made of measurements.
     pub delays: DelayRules,
+    /// What is done about nodes that fail.
+    pub healing: HealingRules,
 }
 
 /// Exponential waiting (upstream: `podInitialBackoffSeconds`, `podMaxBackoffSeconds`).
@@ -48,6 +50,7 @@ impl Config {
             max_in_flight: 100,
             delay_sweep: Duration::from_mins(5),
             delays: DelayRules::default(),
+            healing: HealingRules::default(),
         }
     }
 

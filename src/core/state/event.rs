@@ -1,6 +1,6 @@
 //! What comes in.
 
-use super::{Preemption, StorageChange};
+use super::{EvictOutcome, Eviction, HealthNews, Preemption, StorageChange};
 use crate::delay::{DelayRow, Report};
 use crate::model::{
     DisruptionBudget, Namespace, Node, Pod, PodKey, PodSelector, PodUid, SelectorKind, Version,
@@ -34,6 +34,10 @@ pub enum Event {
     Preempted(Preemption, PreemptOutcome),
     /// The watch of PodDisruptionBudgets said something.
     DisruptionBudgets(Change<DisruptionBudget>),
+    /// Something was told of how nodes are.
+    Health(HealthNews),
+    /// A pod was taken off a failed node, or not.
+    Evicted(Eviction, EvictOutcome),
     /// Whether this replica is the one that binds. One that isn't takes everything else in, so that it can
     /// go on at once. Until it is told, it is.
     Leads(bool),

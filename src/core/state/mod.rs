@@ -12,6 +12,7 @@ mod defect;
 mod delays;
 mod event;
 mod flight;
+mod healing;
 mod judge;
 mod known;
 mod objects;
@@ -39,6 +40,10 @@ pub use config::{Backoff, Config};
 pub(crate) use defect::Defect;
 pub use event::{BindOutcome, Change, Event, PodRef, PreemptOutcome, ReadOutcome, VolumesOutcome};
 pub use known::KnownPart;
+pub use healing::{
+    CONFIRMED_ANNOTATION, EvictOutcome, Evicted, Eviction, FAILOVER_ANNOTATION, HealingRules, HealthNews,
+    HealthView, Knock, NodeNotice, NodeReason,
+};
 pub use queue::{Incoming, Queue, QueueLen, Queued};
 pub use storage::StorageChange;
 pub use watched::{Watched, WatchedSet};
@@ -53,6 +58,7 @@ use crate::placement::{
 };
 use bounds::Bounds;
 use flight::{Awaits, Flight, Flights};
+use healing::Healing;
 use preemptions::Preemptions;
 use tombstone::Tombstones;
 
@@ -72,6 +78,7 @@ pub struct State {
     tombstones: Tombstones,
     preemptions: Preemptions,
     bounds: Bounds,
+    healing: Healing,
     /// The kinds of which everything there is was told once.
     listed: WatchedSet,
     leads: bool,
@@ -89,8 +96,10 @@ impl State {
         let delays = DelayTable::new(config.delays.clone());
         let names = config.profiles.iter().enumerate();
         let profile_by_name = names.map(|(idx, profile)| (profile.scheduler_name.clone(), idx)).collect();
+        let healing = Healing::new(config.healing.clone());
         Self {
             config,
+            healing,
             profile_by_name,
             snapshot: Snapshot { delays, ..Snapshot::default() },
             memory: Memory::default(),
@@ -125,6 +134,8 @@ impl State {
             Event::Volumes(pod, outcome) => self.apply_volumes(&pod, outcome, now),
             Event::Read(pod, outcome) => self.apply_read(&pod, outcome, now),
             Event::Preempted(preemption, outcome) => self.apply_preempted(&preemption, outcome, now),
+            Event::Health(news) => self.apply_health(news, now),
+            Event::Evicted(eviction, outcome) => self.apply_evicted(&eviction, outcome, now),
             Event::Leads(leads) => self.leads = leads,
         }
     }
@@ -162,7 +173,8 @@ impl State {
         let retry = if self.may_bind() { self.queue.next_due() } else { None };
         let flights = if self.leads { self.flights.next_due() } else { None };
         let delays = self.snapshot.delays.next_review();
-        let timers = [retry, flights, delays, Some(self.next_flush), Some(self.next_sweep)];
+        let healing = Some(self.healing.next_due());
+        let timers = [retry, flights, delays, healing, Some(self.next_flush), Some(self.next_sweep)];
         timers.into_iter().flatten().min().unwrap_or(Time::NEVER)
     }
 
@@ -218,6 +230,7 @@ impl State {
             self.retry_flight(flight, now);
         }
         self.review_delays(now);
+        self.heal(now);
         if self.next_flush <= now {
             self.next_flush = now + FLUSH_INTERVAL;
             for key in self.queue.unschedulable_for(self.config.max_unschedulable, now) {

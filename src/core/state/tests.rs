@@ -117,6 +117,19 @@ impl Bench {
                     format!("{turn:?} {name}: {delay} ms from {} on {from}", constraint.anchor)
                 }
                 Action::UseDelays(nodes) => format!("use delays of {nodes:?}"),
+                Action::Evict(Eviction { pod, node, is_fenced, .. }) => {
+                    let how = if is_fenced { " at once" } else { "" };
+                    format!("evict {} from {node}{how}", pod.key.name)
+                }
+                Action::AnnounceEvicted(Evicted { pod, refused, .. }) => {
+                    format!(
+                        "announce {} evicted{}",
+                        pod.key.name,
+                        refused.map_or(String::new(), |it| format!(": not, {it}"))
+                    )
+                }
+                Action::Knock(node) => format!("knock at {node}"),
+                Action::TellNode(NodeNotice { node, reason, .. }) => format!("{} {node}", reason.as_str()),
             });
         }
         lines

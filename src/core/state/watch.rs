@@ -60,6 +60,7 @@ impl State {
         if known.is_some_and(|known| node.version.is_older_than(known)) || self.tombstones.has_node(node) {
             return;
         }
+        self.note_node(node);
         match self.snapshot.nodes.put(node.clone()) {
             Some(old) => {
                 if old.labels != node.labels {
@@ -75,6 +76,7 @@ impl State {
     fn node_gone(&mut self, name: &NodeName, version: Version, now: Time) {
         self.tombstones.bury_node(name.clone(), version, now);
         if let Some(node) = self.snapshot.nodes.remove(name.as_str()) {
+            self.note_node_gone(name);
             self.wake(&ClusterEvent::NodeRemoved(&node), now);
             self.review_delays_of(name, now);
             self.check_volumes(now);
@@ -155,6 +157,7 @@ impl State {
             }
         }
         if pod.terminating {
+            self.note_pod_ends(&pod, slot, now);
             self.pod_goes(&pod.uid, now);
         }
     }
@@ -225,6 +228,7 @@ impl State {
         self.bounds.remove(&pod.uid);
         self.denominate(pod, None, now);
         if let Some(freed) = self.cache.remove(&mut self.snapshot, &pod.key) {
+            self.note_pod_ends(&freed.pod, freed.slot, now);
             self.wake(&ClusterEvent::PodFreed(&freed.pod), now);
         }
         self.pod_goes(&pod.uid, now);

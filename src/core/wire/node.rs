@@ -74,6 +74,7 @@ impl NodeObject {
             uid: metadata.uid_or(|| name.to_owned()),
             version: metadata.version(),
             labels: interner.labels(&metadata.labels.0),
+            annotations: interner.labels(&metadata.annotations.kept),
             taints: spec.taints(interner)?,
             unschedulable: spec.unschedulable.unwrap_or(false),
             allowed_pods: allocatable.pods(),

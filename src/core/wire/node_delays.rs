@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::delay::{DelaySource, Measurement, Report, Statistics};
+use crate::health::{Seen, Sighting};
 use crate::measure::{Agent, Interval, Peer};
 use crate::model::{Delay, Name, NodeName};
 
@@ -32,6 +33,8 @@ pub struct NodeDelays {
     pub leaving: bool,
     /// What stands in `spec`.
     pub spec: SpecDigest,
+    /// Whom the node is to probe every second.
+    pub neighbours: Vec<NodeName>,
     /// Tells one report from the next: an object also changes when its spec does, and that is no news of its peers.
     pub told: u64,
     /// What was measured; none before the first report.
@@ -105,8 +108,24 @@ struct Row {
 impl NodeDelays {
     /// Of a node of which nothing is known.
     pub fn none_of(node: NodeName) -> Self {
-        let (owner, addresses, leaving) = (None, Vec::new(), false);
-        Self { node, owner, addresses, leaving, spec: SpecDigest::of(&[], None), told: 0, report: None }
+        let (owner, addresses, leaving, neighbours) = (None, Vec::new(), false, Vec::new());
+        let spec = SpecDigest::of(&[], None);
+        Self { node, owner, addresses, leaving, spec, neighbours, told: 0, report: None }
+    }
+
+    /// What the node's agent says of its neighbours; none if it never reported.
+    pub fn sighting(&self) -> Option<Sighting> {
+        let report = self.report.as_ref().filter(|report| report.source == DelaySource::Probe)?;
+        let seen = |row: &Measurement| Seen { peer: row.peer.clone(), missed: row.statistics.missed };
+        let rows = report.rows.iter().filter(|row| self.neighbours.contains(&row.peer));
+        Some(Sighting {
+            from: self.node.clone(),
+            told: self.told,
+            every: report.every.unwrap_or(EVERY),
+            starved: report.starved,
+            leaving: self.leaving,
+            peers: rows.map(seen).collect(),
+        })
     }
 
     /// The node's agent, for the plan; none where there is none.
@@ -172,15 +191,16 @@ impl NodeDelaysObject {
     fn read(&self, interner: &mut Interner) -> Result<NodeDelays, Fault> {
         let Self { metadata, spec, status } = self;
         let node = NodeName::new(interner.intern(metadata.required_name()?));
+        let neighbours = spec.neighbours(interner);
         let spec = spec.digest();
         let owner = metadata.controller_uid();
         let Some(status) = status else {
-            return Ok(NodeDelays { owner, spec, ..NodeDelays::none_of(node) });
+            return Ok(NodeDelays { owner, spec, neighbours, ..NodeDelays::none_of(node) });
         };
         let report = status.report(&node, interner).map_err(|fault| fault.under(format_args!("status")))?;
         let addresses = status.addresses.iter().map(|address| address.as_str().into()).collect();
         let (leaving, told) = (status.leaving, status.digest());
-        Ok(NodeDelays { node, owner, addresses, leaving, spec, told, report: Some(report) })
+        Ok(NodeDelays { node, owner, addresses, leaving, spec, neighbours, told, report: Some(report) })
     }
 }
 
@@ -193,6 +213,11 @@ impl Spec {
             digest(&mut hasher, name, address, interval, bounds_micros.iter().copied());
         }
         SpecDigest::done(hasher, self.report_every_ms)
+    }
+
+    fn neighbours(&self, interner: &mut Interner) -> Vec<NodeName> {
+        let ring = self.peers.iter().filter(|peer| peer.interval == interval_name(Interval::Ring));
+        ring.map(|peer| NodeName::new(interner.intern(&peer.name))).collect()
     }
 }
 

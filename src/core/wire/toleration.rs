@@ -17,6 +17,8 @@ pub(super) struct TolerationObject {
     operator: Option<String>,
     value: Option<String>,
     effect: Option<String>,
+    #[serde(rename = "tolerationSeconds")]
+    seconds: Option<i64>,
 }
 
 /// A taint.
@@ -66,6 +68,7 @@ impl TolerationObject {
             op,
             value: interner.intern(self.value.as_deref().unwrap_or_default()),
             effect: effect.map(read_effect).transpose()?,
+            seconds: self.seconds,
         }))
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::delay::{DelaySource, Measurement, Report, Statistics};
+use crate::health::Seen;
 use crate::measure::{Interval, Peer};
 use crate::model::Delay;
 use crate::wire::Interner;
@@ -64,6 +65,7 @@ fn what_a_node_measured_and_is_to_measure_is_read() {
         addresses: vec!["10.0.0.1:10270".into()],
         leaving: true,
         spec: SpecDigest::of(&peers, Some(Duration::from_mins(1))),
+        neighbours: vec!["edge-2".into()],
         told: read.told,
         report: Some(Report {
             from: "edge-1".into(),
@@ -77,6 +79,9 @@ fn what_a_node_measured_and_is_to_measure_is_read() {
         }),
     };
     assert_eq!(read, expected);
+    let sighting = read.sighting().unwrap();
+    assert!(sighting.leaving && sighting.starved);
+    assert_eq!(sighting.peers, [Seen { peer: "edge-2".into(), missed: 0 }], "the other is probed seldom");
     let mut moved = peers.clone();
     moved[1].address = "10.0.0.3:10270".into();
     let others = [

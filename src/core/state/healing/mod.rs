@@ -1,0 +1,145 @@
+//! Healing: what is made of nodes that fail.
+//!
+//! ```text
+//! evidence   what is told of nodes beside their objects: agents' words, Leases, a knock at the door
+//! verdicts   verdicts that turned: who is no candidate any more, who is again, and what is said of it
+//! fate       which pods of a failed node may go, and when
+//! evict      they go: one request a pod, each checked once more right before it is written
+//! ```
+//!
+//! All of it follows from the present evidence and the present pods, so a scheduler that starts in the middle goes on
+//! where the one before ended.
+
+mod evict;
+mod evidence;
+mod fate;
+#[cfg(test)]
+mod tests;
+mod verdicts;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use evict::{EvictOutcome, Evicted, Eviction};
+pub use evidence::{HealthNews, Knock};
+pub use fate::FAILOVER_ANNOTATION;
+pub use verdicts::{NodeNotice, NodeReason};
+
+use super::State;
+use crate::health::{Detector, Frozen, HealthRules, Verdict};
+use crate::model::{NodeName, PodUid, Time};
+use crate::placement::NodeSlot;
+use evict::Asked;
+use evidence::Door;
+
+/// On a Node, the version of its Lease since which somebody who can tell says that it is off: its pods are started
+/// elsewhere even if all is frozen. A Lease that is renewed takes it back.
+pub const CONFIRMED_ANNOTATION: &str = "kubectl-edge.dev/failover-confirmed";
+
+/// When and how fast pods of failed nodes are started elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealingRules {
+    /// When a node has failed.
+    pub health: HealthRules,
+    /// Whether pods are taken off failed nodes at all. Verdicts are made and told nevertheless.
+    pub failover: bool,
+    /// The pods of no more than one further node are begun with in this time (upstream's controller: one node in
+    /// 10 s).
+    pub node_every: Duration,
+    /// How many requests for the pods of one node are on their way at once.
+    pub parallel: usize,
+}
+
+/// What healing knows.
+#[derive(Debug, Default)]
+pub(super) struct Healing {
+    rules: HealingRules,
+    detector: Detector,
+    /// The pods that were asked to go.
+    asked: BTreeMap<PodUid, Asked>,
+    /// The failed nodes whose pods are being taken off, and since when.
+    begun: BTreeMap<NodeSlot, Time>,
+    last_begun: Option<Time>,
+    /// Nodes that were knocked at.
+    doors: BTreeMap<NodeSlot, Door>,
+    /// The freeze as it was told.
+    told: Option<Frozen>,
+    /// When pods are looked through again.
+    next_pass: Time,
+}
+
+/// What is thought of the nodes, for those who look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HealthView {
+    /// The nodes that are not simply alive, by name.
+    pub unwell: Vec<(NodeName, Verdict)>,
+    /// Whether nothing is acted on.
+    pub frozen: Option<Frozen>,
+    /// How many requests to take pods off failed nodes are on their way.
+    pub evicting: usize,
+}
+
+/// While a node is not well its pods are looked through this often at least.
+const PASS_EVERY: Duration = Duration::from_secs(1);
+
+// === impl HealingRules ===
+
+impl Default for HealingRules {
+    fn default() -> Self {
+        Self {
+            health: HealthRules::default(),
+            failover: true,
+            node_every: Duration::from_secs(10),
+            parallel: 16,
+        }
+    }
+}
+
+// === impl Healing ===
+
+impl Healing {
+    pub(super) fn new(rules: HealingRules) -> Self {
+        Self { detector: Detector::new(rules.health.clone()), rules, ..Self::default() }
+    }
+
+    /// When there may be something to do though nothing is told.
+    pub(super) fn next_due(&self) -> Time {
+        let pass = if self.detector.unwell().next().is_some() { self.next_pass } else { Time::NEVER };
+        self.detector.next_review().min(pass)
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// What is thought of the nodes.
+    pub fn health(&self) -> HealthView {
+        let detector = &self.healing.detector;
+        let named = detector.unwell().filter(|(_, verdict)| !verdict.is_alive());
+        let named =
+            named.filter_map(|(slot, verdict)| Some((self.snapshot.nodes.name(slot)?.clone(), verdict)));
+        let mut unwell: Vec<(NodeName, Verdict)> = named.collect();
+        unwell.sort_by(|a, b| a.0.cmp(&b.0));
+        let evicting = self.healing.asked.values().filter(|asked| asked.is_on_its_way()).count();
+        HealthView { unwell, frozen: detector.frozen(), evicting }
+    }
+
+    /// Does what has become due.
+    pub(super) fn heal(&mut self, now: Time) {
+        if self.healing.next_due() > now {
+            return;
+        }
+        let turns = self.healing.detector.review(now);
+        for turn in &turns {
+            self.turned(*turn, now);
+        }
+        self.tell_freeze();
+        if !turns.is_empty() {
+            self.healing.next_pass = now;
+        }
+        if self.leads && self.healing.rules.failover && self.healing.next_pass <= now {
+            self.healing.next_pass = now + PASS_EVERY;
+            self.fail_over(now);
+        }
+    }
+}
