@@ -18,6 +18,8 @@ mod delay;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod healing;
+#[cfg(test)]
 mod leadership;
 #[cfg(test)]
 mod node_delays;

@@ -1,0 +1,262 @@
+//! Nodes that fail: their neighbours and their Leases tell, and their pods are started elsewhere or stay.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+
+use controlplane::{Client, FakeNode, Options};
+use edge_api::{NodeDelaysStatus, PeerDelay, Transport};
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, NODE_DELAYS, PODS, Replica};
+use crate::node_delays::agent;
+
+const SCHEDULER: &str = "system:serviceaccount:edge-system:edge-scheduler";
+const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
+const STATEFUL_SETS: &str = "/apis/apps/v1/namespaces/default/statefulsets";
+
+/// Nodes in a line, 10 ms a step, each with an agent; a scheduler that has no more permissions than an installation
+/// gives it. KWOK plays the kubelets, so Leases are renewed.
+struct Line {
+    bed: Bed,
+    scheduler: Replica,
+    names: Vec<String>,
+    agents: Vec<Client>,
+    /// Whom each agent misses.
+    missed: RefCell<BTreeMap<usize, BTreeSet<usize>>>,
+    reports: Cell<u32>,
+}
+
+// === impl Line ===
+
+impl Line {
+    fn start(nodes: usize) -> Self {
+        let names: Vec<String> = (1..=nodes).map(|idx| format!("edge-{idx}")).collect();
+        let fakes: Vec<FakeNode> = names.iter().map(FakeNode::new).collect();
+        let groups = ["system:serviceaccounts", "system:serviceaccounts:edge-system", "system:authenticated"];
+        let options = Options { kwok: true, controller_manager: true, ..Options::default() };
+        let bed = Bed::with(options.user(SCHEDULER, &groups), &fakes);
+        bed.install();
+        let kubeconfig = bed.cp.kubeconfig_of(SCHEDULER).unwrap().display();
+        let config = format!(
+            "apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+clientConnection: {{kubeconfig: {kubeconfig}}}
+leaderElection: {{resourceNamespace: edge-system}}
+profiles:
+- schedulerName: edge-scheduler
+  pluginConfig:
+  - name: NetworkDelay
+    args: {{sources: [{{probe: {{}}}}]}}
+"
+        );
+        let config = bed.write("config.yaml", &config);
+        let scheduler = bed.configured("scheduler", &["--config", config.to_str().unwrap()]);
+        let agents = names.iter().map(|name| agent(&bed, name)).collect();
+        let (missed, reports) = (RefCell::default(), Cell::default());
+        let line = Self { bed, scheduler, names, agents, missed, reports };
+        line.wait("objects of all nodes", || {
+            line.names.iter().all(|name| line.object(name).is_some()).then_some(())
+        });
+        (0..nodes).for_each(|node| line.report(node));
+        line.wait("neighbours to be told", || {
+            let told = |name: &String| line.object(name)?["spec"]["peers"].as_array().map(Vec::len);
+            line.names.iter().all(|name| told(name) == Some(nodes - 1)).then_some(())
+        });
+        line
+    }
+
+    fn wait<T>(&self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+        let seen = controlplane::wait_for(what, crate::bed::DEADLINE, || Ok(probe()));
+        seen.unwrap_or_else(|error| panic!("{error}\n{}", self.scheduler.log()))
+    }
+
+    fn object(&self, node: &str) -> Option<Value> {
+        self.bed.cp.client().get(&format!("{NODE_DELAYS}/{node}")).ok()
+    }
+
+    /// The agent of a node says how far the others are, and whom it misses.
+    fn report(&self, node: usize) {
+        self.reports.set(self.reports.get() + 1);
+        let missed = self.missed.borrow();
+        let row = |(idx, peer): (usize, &String)| {
+            let micros = Some(u32::try_from(idx.abs_diff(node)).unwrap() * 10_000);
+            let is_missed = missed.get(&node).is_some_and(|missed| missed.contains(&idx));
+            PeerDelay {
+                peer: peer.clone(),
+                min_micros: micros,
+                p50_micros: micros,
+                p95_micros: micros,
+                samples: 32,
+                missed: if is_missed { 3 } else { 0 },
+                age_ms: Some(self.reports.get()),
+                ..PeerDelay::default()
+            }
+        };
+        let mut status = NodeDelaysStatus {
+            addresses: vec![format!("10.0.0.{}:10270", node + 1)],
+            transport: Some(Transport::Udp),
+            report_every_ms: Some(60_000),
+            ..NodeDelaysStatus::default()
+        };
+        let others = self.names.iter().enumerate().filter(|(idx, _)| *idx != node);
+        status.set_rows(others.map(row).collect());
+        let name = &self.names[node];
+        let object = json!({
+            "apiVersion": edge_api::API_VERSION, "kind": "NodeDelays", "metadata": {"name": name}, "status": status,
+        });
+        self.agents[node].apply(&format!("{NODE_DELAYS}/{name}/status"), "edge-probe", &object).unwrap();
+    }
+
+    /// All of `from` say that they miss these, and nobody else.
+    fn miss(&self, from: &[usize], nodes: &[usize]) {
+        for node in from {
+            let others = nodes.iter().copied().filter(|other| other != node);
+            self.missed.borrow_mut().insert(*node, others.collect());
+            self.report(*node);
+        }
+    }
+
+    /// All but these.
+    fn others(&self, nodes: &[usize]) -> Vec<usize> {
+        (0..self.names.len()).filter(|node| !nodes.contains(node)).collect()
+    }
+
+    /// Nodes lose their power; the others notice.
+    fn kill(&self, nodes: &[usize]) {
+        for node in nodes {
+            self.bed.cp.fail_node(&self.names[*node]).unwrap();
+        }
+        self.miss(&self.others(nodes), nodes);
+    }
+
+    fn index(&self, node: &str) -> usize {
+        self.names.iter().position(|name| name == node).unwrap()
+    }
+
+    /// The pods of an application that don't end, with their nodes.
+    fn live(&self, app: &str) -> Vec<(String, Option<String>)> {
+        let list = self.bed.cp.client().get(&format!("{PODS}?labelSelector=app={app}")).unwrap();
+        let pods = list["items"].as_array().unwrap().iter();
+        let live = pods.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        let named = live.map(|pod| {
+            let node = pod["spec"]["nodeName"].as_str().map(ToOwned::to_owned);
+            (pod["metadata"]["name"].as_str().unwrap().to_owned(), node)
+        });
+        named.collect()
+    }
+
+    /// Waits until so many pods of an application are on nodes that `holds` accepts; the nodes.
+    fn placed(&self, app: &str, count: usize, holds: impl Fn(&str) -> bool) -> Vec<String> {
+        self.wait(&format!("{count} pods of {app}"), || {
+            let live = self.live(app);
+            let nodes: Vec<String> = live.into_iter().filter_map(|(_, node)| node).collect();
+            (nodes.len() == count && nodes.iter().all(|node| holds(node))).then_some(nodes)
+        })
+    }
+
+    /// Waits until such an event is there on a node.
+    fn told(&self, node: &str, reason: &str) {
+        self.told_of_one(&[node], reason);
+    }
+
+    /// Waits until such an event is there on one of these nodes.
+    fn told_of_one(&self, nodes: &[&str], reason: &str) {
+        let path = "/apis/events.k8s.io/v1/namespaces/default/events";
+        self.wait(&format!("{reason} on one of {nodes:?}"), || {
+            let list = self.bed.cp.client().get(path).unwrap();
+            let is_it = |event: &Value| {
+                event["regarding"]["kind"] == "Node"
+                    && nodes.iter().any(|node| event["regarding"]["name"] == *node)
+                    && event["reason"] == reason
+            };
+            list["items"].as_array()?.iter().any(is_it).then_some(())
+        });
+    }
+
+    fn deploy(&self, app: &str, replicas: u32, anchor: &str, ms: &str) {
+        let labels = json!({"app": app, format!("delay_{anchor}"): ms});
+        let object = json!({
+            "metadata": {"name": app},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": app}}, "template": template(&labels)},
+        });
+        self.bed.cp.client().create(DEPLOYMENTS, &object).unwrap();
+    }
+
+    fn deploy_stateful(&self, app: &str) {
+        let object = json!({
+            "metadata": {"name": app},
+            "spec": {
+                "replicas": 1, "serviceName": app, "selector": {"matchLabels": {"app": app}},
+                "template": template(&json!({"app": app})),
+            },
+        });
+        self.bed.cp.client().create(STATEFUL_SETS, &object).unwrap();
+    }
+}
+
+fn template(labels: &Value) -> Value {
+    let requests = json!({"cpu": "100m", "memory": "500Mi"});
+    let container =
+        json!({"name": "main", "image": "example.com/app:1", "resources": {"requests": requests}});
+    json!({
+        "metadata": {"labels": labels},
+        "spec": {"schedulerName": "edge-scheduler", "containers": [container]},
+    })
+}
+
+#[test]
+fn pods_of_a_dead_node_are_bound_within_their_radius_and_stateful_ones_wait_for_a_fence() {
+    let line = Line::start(6);
+    line.deploy("web", 3, "edge-3", "10");
+    let nodes = line.placed("web", 3, |_| true);
+    line.deploy_stateful("db");
+    let own = line.placed("db", 1, |_| true);
+
+    // The node of the one that has state, and that of one that has none.
+    let victim = line.index(&nodes[0]);
+    let fenced = line.index(&own[0]);
+    line.kill(&[victim]);
+    line.told(&line.names[victim], "NodeSuspect");
+    let dead = &line.names[victim];
+    line.placed("web", 3, |node| node != dead && ["edge-2", "edge-3", "edge-4"].contains(&node));
+    line.told(dead, "NodeLost");
+
+    // It comes back, and is used again in the end.
+    line.bed.cp.recover_node(dead).unwrap();
+    line.miss(&line.others(&[]), &[]);
+    line.told(dead, "NodeReturned");
+
+    line.kill(&[fenced]);
+    let dead = &line.names[fenced];
+    line.told(dead, "NodeLost");
+    line.placed("web", 3, |node| node != dead);
+    assert_eq!(line.live("db"), [("db-0".to_owned(), Some(dead.clone()))], "it may still run there");
+    line.bed
+        .cp
+        .kubectl(&["taint", "node", dead, "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"])
+        .unwrap();
+    line.placed("db", 1, |node| node != dead);
+}
+
+#[test]
+fn a_lease_that_is_renewed_vetoes_and_a_partition_freezes() {
+    let line = Line::start(6);
+    line.deploy("web", 6, "edge-3", "30");
+    let before = line.placed("web", 6, |_| true);
+    let pods = line.live("web");
+
+    // Nobody reaches one of them, but its kubelet renews.
+    let one = line.index(&before[0]);
+    line.miss(&line.others(&[one]), &[one]);
+    line.told(&line.names[one], "NodeReached");
+
+    // Two are gone at once, which is more than a fifth.
+    line.miss(&line.others(&[]), &[]);
+    let gone: Vec<usize> = line.others(&[one]).into_iter().take(2).collect();
+    line.kill(&gone);
+    for node in &gone {
+        line.told(&line.names[*node], "NodeLost");
+    }
+    line.told_of_one(&[&line.names[gone[0]], &line.names[gone[1]]], "FailoverFrozen");
+    assert_eq!(line.live("web"), pods, "no pod is taken off a node");
+}
