@@ -39,11 +39,11 @@ pub use cache::{Cache, Placed};
 pub use config::{Backoff, Config};
 pub(crate) use defect::Defect;
 pub use event::{BindOutcome, Change, Event, PodRef, PreemptOutcome, ReadOutcome, VolumesOutcome};
-pub use known::KnownPart;
 pub use healing::{
     CONFIRMED_ANNOTATION, EvictOutcome, Evicted, Eviction, FAILOVER_ANNOTATION, HealingRules, HealthNews,
     HealthView, Knock, NodeNotice, NodeReason,
 };
+pub use known::KnownPart;
 pub use queue::{Incoming, Queue, QueueLen, Queued};
 pub use storage::StorageChange;
 pub use watched::{Watched, WatchedSet};
