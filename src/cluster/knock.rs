@@ -11,7 +11,7 @@ use kube::api::GetParams;
 use kube::core::Request;
 use serde::Deserialize;
 use tokio::net::TcpStream;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::answer::within;
 
@@ -61,7 +61,11 @@ pub(super) async fn knock(client: &kube::Client, node: &str) -> Knock {
     let request = Request::new("/api/v1/nodes").get(node, &GetParams::default());
     let answer = async { client.request::<Node>(request.map_err(kube::Error::BuildRequest)?).await };
     match within(TIMEOUT, answer).await {
-        Ok(found) => knock_at(&found.doors()).await,
+        Ok(found) => {
+            let knock = knock_at(&found.doors()).await;
+            info!(%node, ?knock, "knocked at its kubelet's port");
+            knock
+        }
         Err(error) => {
             warn!(%node, %error, "it can't be asked whether it is there");
             Knock::Unknown

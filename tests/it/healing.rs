@@ -12,6 +12,7 @@ use crate::node_delays::agent;
 
 const SCHEDULER: &str = "system:serviceaccount:edge-system:edge-scheduler";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
+const JOBS: &str = "/apis/batch/v1/namespaces/default/jobs";
 const STATEFUL_SETS: &str = "/apis/apps/v1/namespaces/default/statefulsets";
 
 /// Nodes in a line, 10 ms a step, each with an agent; a scheduler that has no more permissions than an installation
@@ -31,7 +32,10 @@ struct Line {
 impl Line {
     fn start(nodes: usize) -> Self {
         let names: Vec<String> = (1..=nodes).map(|idx| format!("edge-{idx}")).collect();
-        let fakes: Vec<FakeNode> = names.iter().map(FakeNode::new).collect();
+        // Nobody answers at these addresses (RFC 6666).
+        let fake =
+            |(idx, name): (usize, &String)| FakeNode::new(name).internal_ip(&format!("100::{}", idx + 1));
+        let fakes: Vec<FakeNode> = names.iter().enumerate().map(fake).collect();
         let groups = ["system:serviceaccounts", "system:serviceaccounts:edge-system", "system:authenticated"];
         let options = Options { kwok: true, controller_manager: true, ..Options::default() };
         let bed = Bed::with(options.user(SCHEDULER, &groups), &fakes);
@@ -182,6 +186,30 @@ profiles:
         self.bed.cp.client().create(DEPLOYMENTS, &object).unwrap();
     }
 
+    /// A Deployment whose pods want to be started elsewhere at once, on this node and the next.
+    fn deploy_fast(&self, app: &str, node: &str) {
+        let labels = json!({"app": app, format!("delay_{node}"): "10"});
+        let fast = json!({"kubectl-edge.dev/failover": "fast"});
+        let template = annotated_template(&labels, &fast);
+        let object = json!({
+            "metadata": {"name": app},
+            "spec": {"replicas": 1, "selector": {"matchLabels": {"app": app}}, "template": template},
+        });
+        self.bed.cp.client().create(DEPLOYMENTS, &object).unwrap();
+    }
+
+    /// A Job on a node, with so many pods that may fail, that lets its pods go.
+    fn run_job(&self, app: &str, node: &str, backoff_limit: u32) {
+        let mut template =
+            annotated_template(&json!({"app": app}), &json!({"kubectl-edge.dev/failover": "true"}));
+        template["spec"]["restartPolicy"] = "Never".into();
+        template["spec"]["nodeSelector"] = json!({"kubernetes.io/hostname": node});
+        let object = json!({
+            "metadata": {"name": app}, "spec": {"backoffLimit": backoff_limit, "template": template},
+        });
+        self.bed.cp.client().create(JOBS, &object).unwrap();
+    }
+
     fn deploy_stateful(&self, app: &str) {
         let object = json!({
             "metadata": {"name": app},
@@ -195,11 +223,15 @@ profiles:
 }
 
 fn template(labels: &Value) -> Value {
+    annotated_template(labels, &json!({}))
+}
+
+fn annotated_template(labels: &Value, annotations: &Value) -> Value {
     let requests = json!({"cpu": "100m", "memory": "500Mi"});
     let container =
         json!({"name": "main", "image": "example.com/app:1", "resources": {"requests": requests}});
     json!({
-        "metadata": {"labels": labels},
+        "metadata": {"labels": labels, "annotations": annotations},
         "spec": {"schedulerName": "edge-scheduler", "containers": [container]},
     })
 }
@@ -236,6 +268,7 @@ fn pods_of_a_dead_node_are_bound_within_their_radius_and_stateful_ones_wait_for_
         .kubectl(&["taint", "node", dead, "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"])
         .unwrap();
     line.placed("db", 1, |node| node != dead);
+    line.bed.check_permissions(&["edge-scheduler: get leases.coordination.k8s.io in kube-node-lease"]);
 }
 
 #[test]
@@ -259,4 +292,30 @@ fn a_lease_that_is_renewed_vetoes_and_a_partition_freezes() {
     }
     line.told_of_one(&[&line.names[gone[0]], &line.names[gone[1]]], "FailoverFrozen");
     assert_eq!(line.live("web"), pods, "no pod is taken off a node");
+}
+
+#[test]
+fn who_wants_it_fast_does_not_wait_for_the_lease_and_a_job_keeps_its_last_chance() {
+    let line = Line::start(4);
+    line.deploy_fast("quick", "edge-2");
+    let node = line.placed("quick", 1, |_| true).remove(0);
+    let quick = line.live("quick");
+
+    // The power is cut while nobody has noticed yet, so that pods of Jobs don't run to their end.
+    let victim = line.index(&node);
+    line.bed.cp.fail_node(&node).unwrap();
+    line.run_job("last", &node, 0);
+    line.run_job("more", &node, 1);
+    line.placed("last", 1, |_| true);
+    line.placed("more", 1, |_| true);
+    let (last, more) = (line.live("last"), line.live("more"));
+
+    line.miss(&line.others(&[victim]), &[victim]);
+    line.bed.events_of(&quick[0].0, "Failover");
+    line.bed.events_of(&more[0].0, "Failover");
+    line.bed.events_of(&last[0].0, "FailoverRefused");
+    assert_eq!(line.live("last"), last);
+    line.placed("quick", 1, |other| other != node);
+    assert!(line.scheduler.log().contains("knocked"), "its node was asked whether it is there");
+    line.bed.check_permissions(&["edge-scheduler: get jobs.batch", "edge-scheduler: get nodes"]);
 }
