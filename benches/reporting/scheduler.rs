@@ -22,7 +22,7 @@ impl Scheduler {
         let config = format!(
             "{{apiVersion: kubescheduler.config.k8s.io/v1, kind: KubeSchedulerConfiguration,
               clientConnection: {{kubeconfig: {kubeconfig}}}, leaderElection: {{leaderElect: false}},
-              profiles: [{{schedulerName: edge-scheduler, pluginConfig: [{{name: NetworkDelay, args: {{sources: [{sources}]}}}}]}}]}}"
+              profiles: [{{schedulerName: edge-scheduler, pluginConfig: [{{name: NetworkDelay, args: {{sources: [{sources}], layers: {{initial: [5, 10, 20]}}}}}}]}}]}}"
         );
         let file = cluster.folder().join("scheduler.yaml");
         std::fs::write(&file, config)?;

@@ -81,6 +81,26 @@ fn check(said: &Said, code: i32, parts: &[&str]) {
     }
 }
 
+/// Linked by the plugin as long as the scheduler has published none, and of delays that it has none of.
+fn layers(bed: &Bed) {
+    let clusters = |layer: &str| {
+        let said = bed.says(&["latency", "matrix", "--by", "layer", "--layer", layer, "-o", "json"]);
+        let matrix: Value = serde_json::from_str(&said.out).unwrap();
+        let groups = matrix["groups"].as_array().unwrap().iter();
+        groups.map(|it| it["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(clusters("10ms"), "cloud-1, edge-1 +1, edge-10");
+    // A node has gone since, and another one is new.
+    let layers = json!({"version": 1, "pairs": 6, "knownPairs": 5, "nodes": ["edge-1", "edge-10", "gone", "edge-2"],
+        "layers": [{"delayMicros": 10_000, "sizes": [3, 1]}]});
+    let metadata = json!({"name": "edge-layers"});
+    let object = json!({"metadata": metadata, "data": {"layers.json": layers.to_string()}});
+    bed.cp.client().create("/api/v1/namespaces", &json!({"metadata": {"name": "edge-system"}})).unwrap();
+    bed.cp.client().create("/api/v1/namespaces/edge-system/configmaps", &object).unwrap();
+    assert_eq!(clusters("10ms"), "cloud-1, edge-1 +1, edge-2");
+    assert_eq!(clusters("50ms"), "cloud-1 +2, edge-10");
+}
+
 #[test]
 fn views_of_a_cluster_with_delays() {
     let bed = start();
@@ -106,11 +126,7 @@ fn views_of_a_cluster_with_delays() {
         matrix["groups"].as_array().unwrap().iter().filter_map(|it| it["name"].as_str()).collect();
     assert_eq!(names, ["bud", "cloud", "deb"]);
     assert_eq!(matrix["ms"], json!([[1.2, 19.0, 6.9], [18.9, null, null], [41.0, null, null]]));
-    let said = bed.says(&["latency", "matrix", "--by", "layer", "--layer", "10ms", "-o", "json"]);
-    let matrix: Value = serde_json::from_str(&said.out).unwrap();
-    let clusters: Vec<&str> =
-        matrix["groups"].as_array().unwrap().iter().filter_map(|it| it["name"].as_str()).collect();
-    assert_eq!(clusters, ["cloud-1", "edge-1 +1", "edge-10"]);
+    layers(&bed);
     check(
         &bed.says(&["latency", "top"]),
         3,

@@ -86,6 +86,8 @@ struct Peer {
     burst: u8,
     /// How many probes were spent on a step that is suspected, the one that made it so included.
     doubts: u8,
+    /// How many answers came since.
+    since: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -163,8 +165,15 @@ impl Prober {
         let start = self.last_start.map_or(now, |last| now.max(last + START_SPACING));
         self.last_start = Some(start);
         let turn = self.free_turn(plan.period);
-        let peer =
-            Peer { turn, due: start, window: Window::default(), burst: BURST, doubts: 0, plan: plan.clone() };
+        let peer = Peer {
+            turn,
+            due: start,
+            window: Window::default(),
+            burst: BURST,
+            doubts: 0,
+            since: 0,
+            plan: plan.clone(),
+        };
         self.peers.insert(plan.name, peer);
     }
 
@@ -319,13 +328,18 @@ impl Peer {
 
     fn look_for_step(&mut self, now: Time) {
         match step(&self.window) {
-            Step::None => {
+            Step::None if self.doubts > 0 => {
+                // They are of one moment. If they counted as much as samples of as many turns, a short peak would be
+                // a high percentile for minutes.
+                self.window.forget_before_newest(self.since);
                 if self.is_in_doubt() && self.burst == 0 {
                     self.due = self.turn.after(now);
                 }
                 self.doubts = 0;
             }
+            Step::None => (),
             Step::Suspected => {
+                self.since = if self.doubts == 0 { 0 } else { self.since + usize::from(self.is_in_doubt()) };
                 self.doubts = self.doubts.max(1);
                 if self.is_in_doubt() {
                     self.due = self.due.min(now + BURST_PERIOD);

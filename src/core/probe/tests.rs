@@ -179,6 +179,24 @@ fn a_crossed_bound_is_said_twice_in_time_and_the_second_time_by_newer_samples() 
 }
 
 #[test]
+fn a_short_peak_is_one_sample_however_often_it_was_looked_at() {
+    let mut bed = Bed::new(&[("a", 2_000)], &[10_000]);
+    bed.pass(400_000);
+    let begin = (bed.sent.len(), bed.said.len());
+    bed.set("a", Some(30_000));
+    while bed.sent.len() == begin.0 {
+        bed.pass(10);
+    }
+    bed.pass(350);
+    assert!(bed.sent.len() >= begin.0 + 3, "it is looked at closely");
+    bed.set("a", Some(2_000));
+    bed.pass(100_000);
+    assert!(bed.said[begin.1..].iter().all(|(_, it)| p50(2_000)(&it.report.rows[0].statistics)));
+    let said = bed.said_of("a");
+    assert_eq!((said.p95, said.samples), (Delay::from_micros(2_000).ok(), 32));
+}
+
+#[test]
 fn that_a_bound_was_crossed_is_said_again_after_the_api_server_was_away() {
     let mut bed = Bed::new(&[("a", 2_000)], &[10_000]);
     bed.pass(60_000);

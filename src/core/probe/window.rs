@@ -72,6 +72,17 @@ impl Window {
         self.samples.drain(..dropped);
     }
 
+    /// Forgets so many answered samples before the newest answered one.
+    pub fn forget_before_newest(&mut self, answered: usize) {
+        let mut seen = 0;
+        let kept = self.samples.iter().rev().filter(|sample| {
+            seen += usize::from(sample.delay().is_some());
+            sample.delay().is_none() || seen == 1 || seen > answered + 1
+        });
+        let newest_first: Vec<Sample> = kept.copied().collect();
+        self.samples = newest_first.into_iter().rev().collect();
+    }
+
     /// How many of the last probes in a row were lost.
     pub fn missed(&self) -> u16 {
         self.missed
@@ -210,6 +221,22 @@ mod tests {
                 let expected = sorted.iter().find(enough).copied();
                 assert_eq!(nearest_rank(&sorted, percent), expected, "{percent} % of {n}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_forgotten_is_before_the_newest() {
+        let samples = [Some(1), Some(2), None, Some(3), None, Some(4), None];
+        for (answered, left) in [(0, &samples[..]), (1, &[Some(1), Some(2), None, None, Some(4), None])] {
+            let mut window = Window::default();
+            for sample in samples {
+                let sample = sample.map_or(Sample::Lost, |it| Sample::Answered(delay(it)));
+                window.push(sample, time(0), time(0));
+            }
+            window.forget_before_newest(answered);
+            let found: Vec<Option<u32>> =
+                window.samples.iter().map(|sample| sample.delay().map(Delay::as_micros)).collect();
+            assert_eq!(found, left);
         }
     }
 
