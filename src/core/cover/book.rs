@@ -96,12 +96,22 @@ impl Book {
     /// By how much the reserve of `backup` would grow if a pod on `primary` with this demand were covered there
     /// too. For a pod that is in the book already, remove it first.
     pub fn increment(&self, primary: NodeSlot, backup: NodeSlot, demand: &Resources) -> Resources {
+        self.increment_over(&self.reserve(backup), primary, backup, demand)
+    }
+
+    /// The same where the reserve of `backup` is at hand.
+    pub(super) fn increment_over(
+        &self,
+        reserve: &Resources,
+        primary: NodeSlot,
+        backup: NodeSlot,
+        demand: &Resources,
+    ) -> Resources {
         let mut share = self.share(primary, backup);
         share.add(demand);
-        let reserve = self.reserve(backup);
         let mut increment = reserve.clone();
         increment.raise_to(&share);
-        increment.subtract(&reserve);
+        increment.subtract(reserve);
         increment.scalars.retain(|(_, amount)| *amount != 0);
         increment
     }

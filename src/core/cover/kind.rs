@@ -1,6 +1,6 @@
 //! Resources one by one.
 
-use crate::model::{ResourceName, Resources};
+use crate::model::{Bytes, MilliCpu, ResourceName, Resources};
 
 /// A resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,16 @@ impl Kind {
             Self::Memory => resources.memory.0,
             Self::EphemeralStorage => resources.ephemeral_storage.0,
             Self::Scalar(name) => resources.scalar(name),
+        }
+    }
+
+    /// Sets how much of it `resources` has.
+    pub(super) fn set(&self, resources: &mut Resources, amount: i64) {
+        match self {
+            Self::Cpu => resources.cpu = MilliCpu(amount),
+            Self::Memory => resources.memory = Bytes(amount),
+            Self::EphemeralStorage => resources.ephemeral_storage = Bytes(amount),
+            Self::Scalar(name) => resources.set_scalar(name.clone(), amount),
         }
     }
 }

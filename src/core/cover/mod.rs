@@ -5,13 +5,27 @@
 //! one. All of this is arithmetic on values; what is reserved for real, and when, is the state machine's part.
 
 mod book;
+mod bound;
 mod check;
 mod choose;
+mod game;
+mod grid;
+mod improve;
+mod joint;
 mod kind;
+mod layout;
+mod problem;
+mod search;
+mod steps;
 #[cfg(test)]
 mod tests;
 
 pub use book::{Book, Covered};
+pub use bound::{Bound, Effort, Freedom, bound};
 pub use check::{CheckedNode, CheckedPod, Violation, check};
 pub use choose::{Candidate, Choice, choose};
+pub use improve::{Budget, improve};
+pub use joint::{JointChoice, Wanted, choose_jointly};
 pub use kind::Kind;
+pub use problem::{Problem, Room, Subject};
+pub use steps::{Plan, Step};

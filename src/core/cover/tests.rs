@@ -1,5 +1,7 @@
 //! The book against brute force, the choice by tables, and the checker by one defect at a time.
 
+mod solving;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;

@@ -1,0 +1,21 @@
+//! Re-optimisation: the same cover with less reserve.
+
+use super::search::Search;
+use super::{Plan, Problem};
+
+/// How far an improvement may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// How long it searches, in steps; each looks around one node. With none only what can be lowered at once is.
+    pub steps: usize,
+    /// How many pods may move themselves; of backups any number may.
+    pub moves: usize,
+}
+
+/// Searches for an arrangement that reserves less and tells the steps to it, which are sound one by one. The same problem,
+/// budget and seed give the same plan. More steps never give a worse one but for the order in which the plan's
+/// own steps can be done.
+pub fn improve(problem: &Problem, budget: Budget, seed: u64) -> Plan {
+    let found = Search::new(problem, budget.moves, seed).run(budget.steps);
+    Plan::towards(problem, &found)
+}
