@@ -22,6 +22,19 @@ pub(crate) struct Look {
     pub(crate) width: Option<usize>,
 }
 
+/// How a row stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// It does not.
+    None,
+    /// It needs attention.
+    Warning,
+    /// Something is wrong with it.
+    Error,
+    /// It is beside the point.
+    Faint,
+}
+
 // === impl Look ===
 
 impl Look {
@@ -83,9 +96,13 @@ impl Look {
         self.apply(text, Style::new().dimmed())
     }
 
-    /// A line above or below a table that says what it is of; none where heads are not wanted either.
+    /// Lines above or below a table that say what it is of; none where heads are not wanted either.
     pub(crate) fn caption(self, text: &str) -> String {
-        if self.headers { format!("{}\n", self.faint(text)) } else { String::new() }
+        if !self.headers {
+            return String::new();
+        }
+        let lines = text.lines().flat_map(|line| wrapped(line, self.width.unwrap_or(usize::MAX)));
+        lines.map(|line| self.faint(&line) + "\n").collect()
     }
 
     fn apply(self, text: &str, style: Style) -> String {
@@ -99,7 +116,22 @@ impl Look {
         self.table(heads, rows.into_iter().map(Vec::from).collect())
     }
 
-    /// The same where the number of columns is not known beforehand.
+    /// The same with rows that stand out.
+    pub(crate) fn marked<const N: usize>(self, heads: [&str; N], rows: Vec<(Mark, [String; N])>) -> String {
+        let (marks, rows): (Vec<Mark>, Vec<[String; N]>) = rows.into_iter().unzip();
+        let text = self.columns(heads, rows);
+        let heads = std::iter::once(Mark::None).filter(|_| self.headers);
+        let lines = text.lines().zip(heads.chain(marks));
+        let paint = |(line, mark): (&str, Mark)| match mark {
+            Mark::None => format!("{line}\n"),
+            Mark::Warning => self.warning(line) + "\n",
+            Mark::Error => self.error(line) + "\n",
+            Mark::Faint => self.faint(line) + "\n",
+        };
+        lines.map(paint).collect()
+    }
+
+    /// The same as [`Self::columns`] where the number of columns is not known beforehand.
     pub(crate) fn table(self, heads: Vec<String>, rows: Vec<Vec<String>>) -> String {
         let mut table = Builder::with_capacity(rows.len() + 1, heads.len());
         if self.headers {
@@ -124,4 +156,33 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars()
         .map(|it| if is_control(it) { it.escape_default().to_string() } else { it.to_string() })
         .collect()
+}
+
+/// The line in lines of this width, broken at spaces.
+fn wrapped(line: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in line.split(' ') {
+        let Some(last) = lines.last_mut() else { continue };
+        if last.is_empty() {
+            last.push_str(word);
+        } else if last.chars().count() + 1 + word.chars().count() <= width {
+            last.push(' ');
+            last.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_at_spaces() {
+        assert_eq!(wrapped("a bc def", 4), ["a bc", "def"]);
+        assert_eq!(wrapped("long-word b", 4), ["long-word", "b"]);
+        assert_eq!(wrapped("a  b", 80), ["a  b"]);
+    }
 }

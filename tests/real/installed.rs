@@ -46,13 +46,20 @@ fn start(folder: &Path) -> (ControlPlane, AuditLog) {
     (ControlPlane::start(options).unwrap(), log)
 }
 
+/// The plugin, as the administrator.
+fn plugin(cluster: &ControlPlane) -> Command {
+    let plugin = Path::new(env!("CARGO_BIN_EXE_edge-scheduler")).with_file_name("kubectl-edge");
+    let mut command = Command::new(plugin);
+    command.env("KUBECONFIG", cluster.kubeconfig());
+    command
+}
+
 /// Installs twice: the second time changes nothing and waits until all is ready.
 fn install(cluster: &ControlPlane) {
     run(cargo().args(["build", "-p", "kubectl-edge"]));
-    let plugin = Path::new(env!("CARGO_BIN_EXE_edge-scheduler")).with_file_name("kubectl-edge");
     let install = |more: &[&str]| {
-        let mut install = Command::new(&plugin);
-        install.env("KUBECONFIG", cluster.kubeconfig()).args(["install", "--ha", "--image", image::IMAGE]);
+        let mut install = plugin(cluster);
+        install.args(["install", "--ha", "--image", image::IMAGE]);
         let output = install.args(more).output().unwrap();
         assert!(output.status.success(), "{output:?}\n{}", state(cluster));
     };
@@ -93,6 +100,36 @@ fn addresses(cluster: &ControlPlane) -> Vec<String> {
     pods.iter().map(|pod| pod["status"]["podIP"].as_str().unwrap().to_owned()).collect()
 }
 
+/// An agent measures when it is asked to, and what was asked is taken back.
+fn an_agent_measures_on_demand(cluster: &ControlPlane) {
+    let delays =
+        |node: &str| cluster.client().get(&format!("/apis/kubectl-edge.dev/v1alpha1/nodedelays/{node}"));
+    let answers = wait_for("both agents to say where they answer", SOON, || {
+        let says = |node| Ok::<_, controlplane::Error>(delays(node)?["status"]["addresses"][0].is_string());
+        Ok((says("edge-1")? && says("edge-2")?).then_some(()))
+    });
+    answers.unwrap_or_else(|error| panic!("{error}\n{}", state(cluster)));
+    let mut probe = plugin(cluster);
+    let said = run(probe.args(["latency", "probe", "edge-1", "edge-2", "--count", "5", "-o", "json"]));
+    let report: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&report["sent"], &report["lost"]), (&json!(5), &json!(0)), "{said}");
+    assert!(report["ms"].as_array().unwrap().iter().all(|ms| ms.as_f64() > Some(0.0)), "{said}");
+    assert_eq!(delays("edge-1").unwrap()["spec"]["requests"], json!([]));
+}
+
+/// There is nothing to complain of.
+fn an_operator_finds_it_well(cluster: &ControlPlane) {
+    let well = wait_for("a check without findings", SOON, || {
+        Ok(plugin(cluster).arg("check").output().unwrap().status.success().then_some(()))
+    });
+    let said = || String::from_utf8(plugin(cluster).arg("check").output().unwrap().stdout).unwrap();
+    well.unwrap_or_else(|error| panic!("{error}\n{}\n{}", said(), state(cluster)));
+    let status = run(plugin(cluster).arg("status"));
+    for words in ["2/2 ready, leader edge-scheduler-", "2/2 ready, 2 report", "2 of 2 pairs measured"] {
+        assert!(status.contains(words), "{words} is not in\n{status}");
+    }
+}
+
 /// The leader makes the agents' key, and a new one when somebody asks for it.
 fn ask_for_a_new_key(cluster: &ControlPlane) {
     let annotations = json!({"metadata": {"annotations": {"kubectl-edge.dev/rotate-key": ""}}});
@@ -114,6 +151,9 @@ fn what_is_installed_gets_ready_binds_by_delay_and_uses_what_it_may() {
     assert_eq!(agents["status"]["numberReady"], 2, "{}", state(&cluster));
     let scheduler = cluster.client().get(&format!("{apps}/deployments/edge-scheduler")).unwrap();
     assert_eq!(scheduler["status"]["readyReplicas"], 2, "{}", state(&cluster));
+
+    an_agent_measures_on_demand(&cluster);
+    an_operator_finds_it_well(&cluster);
 
     paths::near(&cluster, "near", "edge-2");
     await_pod(&cluster, "near", |pod| pod["status"]["phase"] == "Running");

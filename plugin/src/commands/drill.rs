@@ -12,7 +12,7 @@ use crate::cluster::Gaps;
 use crate::commands::version::differing_versions;
 use crate::completing::nodes;
 use crate::failure::{Ending, Failure};
-use crate::look::Look;
+use crate::look::{Look, Mark};
 use crate::session::Session;
 use crate::view::{API_VERSION, Output, Report};
 use crate::world::{Served, World};
@@ -202,19 +202,16 @@ impl Fate {
 impl Report for DrillReport {
     fn table(&self, look: Look) -> String {
         let row = |it: &Death| {
-            [
-                it.node.clone(),
-                it.pods.to_string(),
-                it.covered.to_string(),
-                it.moved.to_string(),
-                it.lost.to_string(),
-            ]
+            let counts = [it.pods, it.covered, it.moved, it.lost].map(|count| count.to_string());
+            let [pods, covered, moved, lost] = counts;
+            let mark = if it.lost > 0 { Mark::Error } else { Mark::None };
+            (mark, [it.node.clone(), pods, covered, moved, lost])
         };
         if self.items.is_empty() {
             return String::new();
         }
         let table =
-            look.columns(["NODE", "PODS", "COVERED", "MOVED", "LOST"], self.items.iter().map(row).collect());
+            look.marked(["NODE", "PODS", "COVERED", "MOVED", "LOST"], self.items.iter().map(row).collect());
         // Of a single node every pod is told, of many only what would be lost.
         let is_single = self.items.len() == 1;
         let fates = self.items.iter().flat_map(|death| death.fates.iter().map(move |fate| (death, fate)));

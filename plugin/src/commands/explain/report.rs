@@ -86,6 +86,8 @@ struct PluginScore {
 const BEST: usize = 10;
 /// How many names of nodes are shown with a reason.
 const NAMED: usize = 3;
+/// A terminal with fewer columns has room for fewer of them.
+const NARROW: usize = 100;
 
 // === impl ExplainReport ===
 
@@ -177,10 +179,11 @@ impl Explained {
         lines.extend(self.elsewhere());
         let mut parts = vec![lines.join("\n") + "\n"];
         if !self.blockers.is_empty() {
-            let rows = self.blockers.iter().map(|blocked| blocked.cells(all_nodes)).collect();
-            parts.push(look.columns(["NODES", "FIRST BLOCKER", "PLUGIN", "SUCH AS"], rows));
+            let rows = self.blockers.iter().map(|blocked| blocked.cells(all_nodes, look)).collect();
+            let plugin = Some("PLUGIN").filter(|_| look.wide);
+            let heads = ["NODES", "FIRST BLOCKER"].into_iter().chain(plugin).chain(["SUCH AS"]);
+            parts.push(look.table(heads.map(str::to_owned).collect(), rows));
         }
-        parts.extend(self.nearest_miss.iter().map(|miss| format!("Nearest miss: {miss}.\n")));
         if !self.changes.is_empty() {
             let changes = self.changes.join("\n  ");
             parts.push(format!("Smallest changes that would place it:\n  {changes}\n"));
@@ -224,7 +227,13 @@ impl Explained {
                 }
                 seen
             });
-        let heads = ["NODE", "TOTAL"].into_iter().chain(plugins.iter().copied()).chain([""]);
+        // Whole names are for wide terminals.
+        let short = |plugin: &str| {
+            let name = plugin.trim_start_matches("NodeResources").trim_start_matches("Node");
+            if look.wide { plugin.to_owned() } else { name.to_owned() }
+        };
+        let heads =
+            ["NODE", "TOTAL"].into_iter().map(str::to_owned).chain(plugins.iter().map(|it| short(it)));
         let here = self.node.as_ref().or(self.choice.as_ref());
         let is_here = |score: &&Score| Some(&score.node) == here;
         let shown = self.scores.iter().enumerate().filter(|(idx, score)| *idx < BEST || is_here(score));
@@ -232,14 +241,14 @@ impl Explained {
             let of = |plugin: &str| {
                 score.plugins.iter().find(|it| it.plugin == plugin).map(|it| it.weighted.to_string())
             };
-            let mut row = vec![score.node.clone(), score.total.to_string()];
+            let here = if is_here(&score) { " ←" } else { "" };
+            let mut row = vec![format!("{}{here}", score.node), score.total.to_string()];
             row.extend(plugins.iter().map(|plugin| of(plugin).unwrap_or_else(|| "-".to_owned())));
-            row.push(if is_here(&score) { "←".to_owned() } else { String::new() });
             row
         };
         let more = self.scores.len().saturating_sub(BEST);
         let more = if more > 0 { format!("{more} more nodes fit\n") } else { String::new() };
-        format!("{}{more}", look.table(heads.map(str::to_owned).collect(), shown.map(row).collect()))
+        format!("{}{more}", look.table(heads.collect(), shown.map(row).collect()))
     }
 }
 
@@ -251,12 +260,15 @@ fn describe_miss(miss: &Miss) -> String {
 // === impl Blocked ===
 
 impl Blocked {
-    fn cells(&self, all_nodes: bool) -> [String; 4] {
-        let shown = if all_nodes { self.names.len() } else { NAMED.min(self.names.len()) };
+    fn cells(&self, all_nodes: bool, look: Look) -> Vec<String> {
+        let named = if look.width.is_some_and(|width| width < NARROW) { NAMED - 1 } else { NAMED };
+        let shown = if all_nodes { self.names.len() } else { named.min(self.names.len()) };
         let names = self.names.iter().take(shown).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = if shown < self.names.len() { ", …" } else { "" };
         let plugin = if self.plugin.is_empty() { "-" } else { self.plugin };
-        [self.nodes.to_string(), self.reason.clone(), plugin.to_owned(), format!("{names}{more}")]
+        let plugin = Some(plugin.to_owned()).filter(|_| look.wide);
+        let head = [self.nodes.to_string(), self.reason.clone()];
+        head.into_iter().chain(plugin).chain([format!("{names}{more}")]).collect()
     }
 }
 

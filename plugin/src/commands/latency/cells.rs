@@ -11,21 +11,31 @@ use super::scene::millis;
 /// Where classes end, in microseconds: each is about twice the one before, which is how delays differ.
 const EDGES: [u32; 6] = [2_000, 5_000, 10_000, 25_000, 50_000, 100_000];
 const GLYPHS: [&str; 7] = ["▁", "▂", "▃", "▅", "▆", "▇", "█"];
-/// Viridis in the terminal's 256 colours, in as many steps as can be told apart there.
-const COLORS: [u8; 7] = [53, 53, 24, 30, 30, 72, 220];
+/// Dark to light, in the terminal's 256 colours: background, what is written on it, and what shows on it as a pattern.
+const COLORS: [(u8, u8, u8); 7] = [
+    (54, 231, 91),
+    (61, 231, 104),
+    (31, 231, 38),
+    (36, 16, 43),
+    (77, 16, 114),
+    (148, 16, 191),
+    (226, 16, 220),
+];
 
 /// Which class a delay is in.
 fn class(delay: Delay) -> usize {
     EDGES.iter().filter(|edge| delay.as_micros() >= **edge).count()
 }
 
-/// A cell's text: number and glyph, or what stands for what is not known.
-pub(super) fn text(pair: Pair) -> String {
+/// A cell's text: its number, and the glyph of its class where there is no colour; or what stands for what is not
+/// known.
+pub(super) fn text(pair: Pair, look: Look) -> String {
     match pair {
+        Pair::Fresh(delay) if look.has_colors() => format!(" {} ", millis(delay)),
         Pair::Fresh(delay) => format!("{} {}", millis(delay), glyph(delay)),
         Pair::Stale(delay) => format!("~{} {}", millis(delay), glyph(delay)),
-        Pair::Unanswered => "✕".to_owned(),
-        Pair::Unknown => "-".to_owned(),
+        Pair::Unanswered => "✕ ".to_owned(),
+        Pair::Unknown => "- ".to_owned(),
     }
 }
 
@@ -48,22 +58,42 @@ pub(super) fn narrow(pair: Pair) -> &'static str {
 pub(super) fn painted(text: &str, pair: Pair, look: Look) -> String {
     match pair {
         Pair::Fresh(delay) if look.has_colors() => {
-            let color = COLORS.get(class(delay)).copied().unwrap_or(220);
-            // Dark letters on light colours, light ones on dark.
-            let letters = if color == 220 || color == 72 { 16 } else { 231 };
-            text.color(XtermColors::from(letters)).on_color(XtermColors::from(color)).to_string()
+            let (ground, letters, _) = colors(delay);
+            text.color(XtermColors::from(letters)).on_color(XtermColors::from(ground)).to_string()
         }
         Pair::Unanswered => look.error(text),
-        Pair::Stale(_) => look.faint(text),
-        Pair::Fresh(_) | Pair::Unknown => text.to_owned(),
+        Pair::Stale(_) | Pair::Unknown => look.faint(text),
+        Pair::Fresh(_) => text.to_owned(),
     }
 }
 
-/// What the glyphs mean.
-pub(super) fn legend() -> String {
-    let classes = GLYPHS.iter().zip(EDGES).map(|(glyph, edge)| format!("{glyph}<{}", edge / 1000));
+/// A cell without a number, two columns wide: colour with a pattern of the same, so that it is not by colour alone.
+pub(super) fn filled(pair: Pair, look: Look) -> String {
+    match pair {
+        Pair::Fresh(delay) if look.has_colors() => {
+            let (ground, _, pattern) = colors(delay);
+            let text = glyph(delay).repeat(2);
+            text.color(XtermColors::from(pattern)).on_color(XtermColors::from(ground)).to_string()
+        }
+        pair => painted(&format!("{} ", narrow(pair)), pair, look),
+    }
+}
+
+fn colors(delay: Delay) -> (u8, u8, u8) {
+    COLORS.get(class(delay)).copied().unwrap_or((226, 16, 220))
+}
+
+/// What glyphs and colours mean.
+pub(super) fn legend(look: Look) -> String {
+    let heads = EDGES.iter().map(|edge| format!("<{}", edge / 1000)).chain(["≥100 ms".to_owned()]);
+    // Classes by a delay of each: the ends of those before.
+    let delays = [0].into_iter().chain(EDGES).filter_map(|micros| Delay::from_micros(micros).ok());
+    let classes = delays
+        .zip(heads)
+        .map(|(delay, head)| format!("{} {head}", filled(Pair::Fresh(delay), look).trim_end()));
     let classes: Vec<String> = classes.collect();
-    format!("{} █≥100 ms   · itself   ~ stale   - not measured   ✕ not answered", classes.join(" "))
+    let others = look.caption("· itself   ~ stale   - not measured   ✕ not answered");
+    if others.is_empty() { others } else { format!("{}\n{others}", classes.join("  ")) }
 }
 
 #[cfg(test)]

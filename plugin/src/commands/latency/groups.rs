@@ -32,14 +32,17 @@ impl Group {
 /// The groups that a matrix has rows of.
 pub(super) fn groups(scene: &Scene, by: By, layer: Delay) -> Vec<Group> {
     match by {
-        By::Node => scene
-            .nodes
-            .iter()
-            .map(|node| Group { name: node.name.clone(), nodes: vec![node.clone()] })
-            .collect(),
+        By::Node => by_node(scene),
         By::Site => sites(scene),
         By::Layer => clusters(scene, layer),
     }
+}
+
+/// Each node alone; those of a site beside each other, because they are near each other.
+fn by_node(scene: &Scene) -> Vec<Group> {
+    let mut nodes: Vec<&Placed> = scene.nodes.iter().collect();
+    nodes.sort_by_cached_key(|node| natural(node.zone.as_deref().unwrap_or_default()));
+    nodes.into_iter().map(|node| Group { name: node.name.clone(), nodes: vec![node.clone()] }).collect()
 }
 
 /// By zone; a node without one is a site of its own.

@@ -9,7 +9,7 @@ use super::bounds::Bound;
 use super::scene::{Coverage, Scene};
 use crate::failure::Failure;
 use crate::view::{API_VERSION, Output, to_stdout};
-use crate::world::{Cell, Freshness};
+use crate::world::{Cell, Freshness, Statistic};
 
 /// The page; what is shown comes in the place of [`PLACE`].
 const PAGE: &str = include_str!("page.html");
@@ -26,6 +26,8 @@ struct Data<'a> {
     /// Seconds since 1970; none in reproducible builds of the page.
     made_at: Option<i64>,
     coverage: Coverage,
+    /// Which place of a cell constraints are judged by.
+    judged_by: usize,
     nodes: Vec<Node<'a>>,
     /// From, to, min, p50, p95 and jitter in microseconds, lost, samples, age in seconds, state.
     cells: Vec<Row>,
@@ -79,6 +81,11 @@ fn page(scene: &Scene) -> Result<String, Failure> {
         context: scene.context.as_deref(),
         made_at: (!reproducible).then(|| k8s_openapi::jiff::Timestamp::now().as_second()),
         coverage: scene.coverage(),
+        judged_by: match scene.judged_by {
+            Statistic::Min => 2,
+            Statistic::P50 => 3,
+            Statistic::P95 => 4,
+        },
         nodes: scene.nodes.iter().map(|it| Node { name: &it.name, zone: it.zone.as_deref() }).collect(),
         cells,
         bounds: &scene.bounds,

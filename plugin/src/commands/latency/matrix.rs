@@ -3,7 +3,7 @@
 use edge_core::model::Delay;
 use serde::Serialize;
 
-use super::cells::{legend, narrow, painted, text};
+use super::cells::{filled, legend, painted, text};
 use super::groups::{Group, between, groups};
 use super::scene::{Coverage, Scene};
 use super::{By, Matrix};
@@ -97,7 +97,7 @@ impl MatrixReport {
         let names: Vec<&str> = self.groups.iter().map(|it| it.name.as_str()).collect();
         let first = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         let width = look.width.unwrap_or(usize::MAX);
-        let cell = |pair: &Option<Pair>| pair.map_or("·".to_owned(), text);
+        let cell = |pair: &Option<Pair>| pair.map_or("· ".to_owned(), |pair| text(pair, look));
         let longest = |to: usize| {
             let cells = self.cells.iter().filter_map(|row| row.get(to)).map(|it| cell(it).chars().count());
             let head = names.get(to).map_or(0, |name| name.chars().count());
@@ -113,8 +113,8 @@ impl MatrixReport {
                     let padded = format!("{:>width$}", cell(pair));
                     format!("  {}", pair.map_or_else(|| padded.clone(), |pair| painted(&padded, pair, look)))
                 });
-                text.push_str(&look.strong(&format!("{name:first$}")));
-                text.extend(cells);
+                let line = look.strong(&format!("{name:first$}")) + &cells.collect::<String>();
+                text.push_str(line.trim_end());
                 text.push('\n');
             }
             return text;
@@ -122,12 +122,9 @@ impl MatrixReport {
         // The columns are in the order of the rows, so they need no names.
         let mut text = String::new();
         for (name, row) in names.iter().zip(&self.cells) {
-            let cells = row.iter().map(|pair| match pair {
-                None => "· ".to_owned(),
-                Some(pair) => format!("{} ", painted(narrow(*pair), *pair, look)),
-            });
-            text.push_str(&look.strong(&format!("{name:first$}  ")));
-            text.extend(cells);
+            let cells = row.iter().map(|pair| pair.map_or("· ".to_owned(), |pair| filled(pair, look)));
+            let line = look.strong(&format!("{name:first$}  ")) + &cells.collect::<String>();
+            text.push_str(line.trim_end());
             text.push('\n');
         }
         text + "columns in the order of the rows\n"
@@ -146,7 +143,7 @@ impl Report for MatrixReport {
             };
             return format!("{head}{count} rows are too many for a picture: {hint}\n");
         }
-        [head, look.caption("rows from, columns to"), self.map(look), look.caption(&legend())].concat()
+        [head, look.caption("rows from, columns to"), self.map(look), legend(look)].concat()
     }
 
     fn names(&self) -> Option<Vec<String>> {

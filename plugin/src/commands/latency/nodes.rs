@@ -56,20 +56,19 @@ impl Row {
         }
     }
 
-    pub(super) fn cells(&self) -> [String; 6] {
+    pub(super) fn cells(&self) -> [String; 7] {
         let none = || "-".to_owned();
         let to = |to: &Option<To>| {
             to.as_ref().map_or_else(none, |to| format!("{} ({})", millis(to.delay), to.node))
         };
         let median = self.median_ms.and_then(|it| Delay::from_millis_f64(it).ok());
-        let stale =
-            if self.stale > 0 { format!(" (+{} stale or silent)", self.stale) } else { String::new() };
         [
             self.node.clone(),
             to(&self.nearest),
             median.map_or_else(none, millis),
             to(&self.worst),
-            format!("{} of {}{stale}", self.measured, self.peers),
+            format!("{} of {}", self.measured, self.peers),
+            self.stale.to_string(),
             self.age_seconds.map_or_else(none, age),
         ]
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::scene::{Coverage, Placed, Scene, age, millis};
 use crate::failure::Failure;
-use crate::look::Look;
+use crate::look::{Look, Mark};
 use crate::view::{API_VERSION, Output, Report};
 use crate::world::{Cell, Freshness};
 
@@ -115,6 +115,14 @@ impl Item {
         }
     }
 
+    fn mark(&self) -> Mark {
+        match self.cell.freshness {
+            Freshness::Fresh => Mark::None,
+            Freshness::Stale => Mark::Faint,
+            Freshness::Unanswered => Mark::Error,
+        }
+    }
+
     fn cells(&self) -> [String; 10] {
         let show = |delay: Option<Delay>| delay.map_or("-".to_owned(), millis);
         let Cell { min, p50, p95, jitter, lost, samples, .. } = self.cell;
@@ -141,7 +149,7 @@ impl Item {
 impl Report for PairList {
     fn table(&self, look: Look) -> String {
         let heads = ["FROM", "TO", "MIN", "P50", "P95", "JITTER", "LOSS", "N", "AGE", "STATE"];
-        let table = look.columns(heads, self.items.iter().map(Item::cells).collect());
+        let table = look.marked(heads, self.items.iter().map(|item| (item.mark(), item.cells())).collect());
         let head = look.caption(&self.coverage.head());
         let more = (self.not_measured > 0)
             .then(|| format!("{} more nodes are not measured from {}\n", self.not_measured, self.from));

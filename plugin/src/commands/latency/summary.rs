@@ -34,7 +34,7 @@ pub(super) fn show(scene: &Scene) -> Output {
 impl Report for Summary {
     fn table(&self, look: Look) -> String {
         let rows = self.items.iter().map(Row::cells).collect();
-        let heads = ["NODE", "NEAREST", "MEDIAN", "WORST", "MEASURED", "AGE"];
+        let heads = ["NODE", "NEAREST", "MEDIAN", "WORST", "MEASURED", "STALE", "AGE"];
         format!("{}{}", look.caption(&self.coverage.head()), look.columns(heads, rows))
     }
 

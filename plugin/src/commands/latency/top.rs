@@ -7,7 +7,7 @@ use super::Top;
 use super::bounds::{Bound, State};
 use super::scene::{Coverage, Scene, millis};
 use crate::failure::Ending;
-use crate::look::Look;
+use crate::look::{Look, Mark};
 use crate::view::{API_VERSION, Output, Report};
 
 #[derive(Serialize)]
@@ -102,17 +102,23 @@ impl Report for TopReport {
             let row = |it: &Bound| {
                 let delay = it.delay_ms.map_or("-".to_owned(), show_ms);
                 let pod = format!("{}/{}", it.namespace, it.pod);
-                [
+                let mark = match it.state {
+                    State::Broken => Mark::Error,
+                    State::Unknown | State::AtRisk => Mark::Warning,
+                    State::Held => Mark::None,
+                };
+                let cells = [
                     pod,
                     it.node.clone(),
                     it.from.clone(),
                     delay,
                     it.limit_ms.to_string(),
                     it.state.word().to_owned(),
-                ]
+                ];
+                (mark, cells)
             };
             let heads = ["POD", "NODE", "FROM", "DELAY", "BOUND", "STATE"];
-            parts.push(look.columns(heads, self.bounds.iter().map(row).collect()));
+            parts.push(look.marked(heads, self.bounds.iter().map(row).collect()));
         }
         parts.push(format!("{} bounds held, {} at risk, broken or unknown\n", self.held, self.bounds.len()));
         if !self.worst.is_empty() {
