@@ -106,6 +106,12 @@ pub(crate) fn plugin(args: &[&str]) -> Command {
     command
 }
 
+/// Whether an installation said that it found everything as it should be, and nothing else.
+pub(crate) fn is_unchanged(shown: &str) -> bool {
+    let first = shown.lines().next().and_then(|line| line.strip_suffix(" unchanged"));
+    first.is_some_and(|count| count.parse::<u32>().is_ok_and(|count| count > 0))
+}
+
 // === impl Said ===
 
 impl Said {
