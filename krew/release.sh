@@ -4,8 +4,9 @@
 #
 #   krew/release.sh [FOLDER]
 #
-# Needs, besides Rust: a C compiler for each architecture, such as gcc and Debian's gcc-aarch64-linux-gnu; buildah; and
-# cargo-cyclonedx, without which there is no list. Settings, by environment:
+# Needs, besides Rust: a C compiler for each architecture, such as gcc and Debian's gcc-aarch64-linux-gnu; buildah;
+# cargo-cyclonedx (cargo install cargo-cyclonedx --locked), without which there is no list; and qemu-user-static, without
+# which binaries for other machines are not tried. Settings, by environment:
 #   REGISTRY       where the image will be (ghcr.io/kubectl-edge)
 #   DOWNLOADS      where the archives will be (the releases of the repository)
 #   ARCHITECTURES  which ones ("amd64 arm64")
@@ -52,12 +53,25 @@ build() {
   echo "${CARGO_TARGET_DIR:-target}/$target/release/$2"
 }
 
+# try ARCHITECTURE BINARY: it starts and knows its version.
+try() {
+  local machine runner=() told
+  machine=$(machine "$1")
+  if [[ $machine != "$host" ]]; then
+    runner=("qemu-$machine-static")
+    command -v "${runner[0]}" >/dev/null || { say "${runner[0]} is not there: $2 is not tried"; return 0; }
+  fi
+  told=$("${runner[@]}" "$2" --version)
+  [[ $told == *"${version#v}"* ]] || { say "$2 says of its version: $told"; return 1; }
+}
+
 rm -rf "$dist"
 mkdir -p "$dist"
 images=()
 for architecture in "${architectures[@]}"; do
   say "edge-scheduler $version for linux/$architecture"
   binary=$(build "$architecture" edge-scheduler)
+  try "$architecture" "$binary"
   install -m 0755 "$binary" "$dist/edge-scheduler_${version}_linux_$architecture"
   images+=("$architecture=$binary")
 done
@@ -72,6 +86,7 @@ echo "$EDGE_IMAGE" >"$dist/image.txt"
 for architecture in "${architectures[@]}"; do
   say "kubectl-edge $version for linux/$architecture"
   binary=$(build "$architecture" kubectl-edge)
+  try "$architecture" "$binary"
   # What runs here writes the completions and man pages of all.
   if [[ $(machine "$architecture") == "$host" ]]; then tool=$binary; fi
   krew/package.sh "$binary" "${tool:-$binary}" linux "$architecture" "$version" "$dist"

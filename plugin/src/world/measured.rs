@@ -26,6 +26,8 @@ pub(crate) struct Measured {
     sources: Vec<delay::DelaySource>,
     /// How many nodes report by a source that does not count.
     pub(crate) passed_over: usize,
+    /// Objects that can't be read, each with the reason.
+    pub(crate) unreadable: Vec<String>,
     /// Whether the cluster knows such objects at all.
     pub(crate) is_installed: bool,
 }
@@ -127,8 +129,10 @@ impl Measured {
         rules: &DelayRules,
         gaps: &mut Gaps,
     ) -> Result<Self, Failure> {
-        let Some(objects) = listed::<NodeReport>(cluster, gaps).await? else { return Ok(Self::default()) };
-        Ok(Self::of(objects, rules, Timestamp::now()))
+        let Some((objects, unreadable)) = listed::<NodeReport>(cluster, gaps).await? else {
+            return Ok(Self::default());
+        };
+        Ok(Self { unreadable, ..Self::of(objects, rules, Timestamp::now()) })
     }
 
     /// What these objects say, read at this time.

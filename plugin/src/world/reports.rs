@@ -16,25 +16,35 @@ use crate::failure::Failure;
 /// What all nodes report; none if the cluster doesn't know of it.
 pub(super) struct Reports(Option<Vec<Box<RawValue>>>);
 
-/// All `NodeDelays`; none if the cluster doesn't know the kind. Those that may not be seen are none.
+/// All `NodeDelays`, and what is wrong with those that can't be read; none if the cluster doesn't know the kind. Those
+/// that may not be seen are none.
 pub(super) async fn listed<T: DeserializeOwned>(
     cluster: &Cluster,
     gaps: &mut Gaps,
-) -> Result<Option<Vec<T>>, Failure> {
+) -> Result<Option<(Vec<T>, Vec<String>)>, Failure> {
     let path = format!("/apis/{}/nodedelays", edge_api::API_VERSION);
     let answer = match list::<T>(cluster, &path).await {
         Err(error) if is_not_found(&error) => return Ok(None),
         answer => answer,
     };
     let objects = gaps.allow(cluster, answer, "list nodedelays", "delays")?;
-    Ok(Some(objects.into_iter().flatten().flatten().collect()))
+    let (mut read, mut unreadable) = (Vec::new(), Vec::new());
+    for object in objects.into_iter().flatten() {
+        match object {
+            Ok(object) => read.push(object),
+            Err(error) => unreadable.push(format!("nodedelays: {error}")),
+        }
+    }
+    Ok(Some((read, unreadable)))
 }
 
 // === impl Reports ===
 
 impl Reports {
     pub(super) async fn read(cluster: &Cluster, gaps: &mut Gaps) -> Result<Self, Failure> {
-        listed(cluster, gaps).await.map(Self)
+        // As text each of them can be read.
+        let listed = listed(cluster, gaps).await?;
+        Ok(Self(listed.map(|(objects, _)| objects)))
     }
 
     /// Tells the core, each report when it was written.

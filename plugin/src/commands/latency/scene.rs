@@ -101,7 +101,8 @@ impl Scene {
         let context = cluster.context.clone();
         let judged_by = served.rules.statistic.into();
         let statistic = statistic.unwrap_or(judged_by);
-        let gaps = gaps.into_messages();
+        let unreadable = measured.unreadable.iter().map(|why| format!("passed over: {why}"));
+        let gaps = gaps.into_messages().into_iter().chain(unreadable).collect();
         Ok(Self { measured, statistic, judged_by, nodes, bounds, layers: None, gaps, context })
     }
 
