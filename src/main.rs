@@ -23,9 +23,16 @@ async fn main() -> ExitCode {
     if let Some(version) = cli.misc.version.and_then(VersionForm::text) {
         return print(&version);
     }
-    if let Some(Command::Probe(probe)) = cli.command {
-        set_up_log(&probe.log);
-        return end(Box::pin(measure(&probe)).await);
+    match &cli.command {
+        Some(Command::Probe(probe)) => {
+            set_up_log(&probe.log);
+            return end(Box::pin(measure(probe)).await);
+        }
+        Some(Command::Pause) => {
+            set_up_log(&cli.log);
+            return end(pause().await);
+        }
+        None => (),
     }
     set_up_log(&cli.log);
     // Boxed: the two are of very different size, and one of them never runs.
@@ -40,6 +47,12 @@ fn end(result: anyhow::Result<ExitCode>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Does nothing until it is asked to end.
+async fn pause() -> anyhow::Result<ExitCode> {
+    shutdown()?.await;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn measure(args: &ProbeArgs) -> anyhow::Result<ExitCode> {

@@ -46,6 +46,8 @@ pub struct Options {
     pub delays: Vec<Source>,
     /// What is made of them.
     pub delay_rules: DelayRules,
+    /// The image of backups where the scheduler's own can't be learnt, if one is named.
+    pub backup_image: Option<String>,
     /// How many bindings may be on their way at once.
     pub parallel_bindings: usize,
     /// How the replica that binds is found; none if there is one replica.
@@ -133,7 +135,7 @@ pub async fn run(
         clock,
     };
     delays::begin(options.delays, parts, &mut vital);
-    let actor = Actor::new(clients, leadership.tenure.clone(), clock, events);
+    let actor = Actor::new(clients, leadership.tenure.clone(), clock, events, options.backup_image);
     let served: Vec<&str> = options.profiles.iter().map(|profile| &*profile.scheduler_name).collect();
     info!(profiles = ?served, "scheduling");
     let config = Config {

@@ -128,6 +128,7 @@ pub fn options(
         max_unschedulable: cli.deprecated.pod_max_in_unschedulable_pods_duration,
         delays,
         delay_rules,
+        backup_image: config.backup_image().map(ToOwned::to_owned),
         parallel_bindings: parallel_bindings(cli.misc.parallel_bindings, config.client_connection.qps),
         leader_election: election(config),
         watch_when_leading: config.delay_cache_until_active,

@@ -84,6 +84,8 @@ pub struct Cli {
 pub enum Command {
     /// The probe agent.
     Probe(ProbeArgs),
+    /// A pod that takes up room and does nothing: what backups run. It ends when it is asked to.
+    Pause,
 }
 
 /// The command line with `_` in names of flags read as `-` (upstream: `WordSepNormalizeFunc`).

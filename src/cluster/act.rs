@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use edge_core::model::NodeName;
 use edge_core::state::{
-    Action, Announcement, BindOutcome, Binding, Event, EvictOutcome, Eviction, HealthNews, Knock, PodRef,
-    PreemptOutcome, Preemption, ReadOutcome, Report, VolumesOutcome, WriteVolumes,
+    Action, Announcement, BackupPod, BindOutcome, Binding, CoverOutcome, CoverWrite, Event, EvictOutcome,
+    Eviction, HealthNews, Knock, PodRef, PreemptOutcome, Preemption, ReadOutcome, Report, VolumesOutcome,
+    WriteVolumes,
 };
 use edge_core::wire::Interner;
 use futures::FutureExt;
@@ -23,10 +24,11 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::answer::{Failure, within};
+use super::backup::Backups;
 use super::condition::{Conditions, StatusWrite};
 use super::evict::evict;
 use super::knock::knock;
-use super::notice::{Notice, Notices};
+use super::notice::{self, Notice, Notices};
 use super::object::{Pods, Received};
 use super::preempt::preempt;
 use super::volumes;
@@ -48,18 +50,26 @@ pub struct Actor {
     tasks: JoinSet<()>,
     conditions: Conditions,
     notices: Notices,
+    backups: Backups,
 }
 
 // === impl Actor ===
 
 impl Actor {
     /// Executes actions by `client` and sends what came of them to `events`. Nothing is bound but within
-    /// `tenure`, by `clock`.
-    pub fn new(clients: Clients, tenure: Tenure, clock: Clock, events: mpsc::Sender<Event>) -> Self {
+    /// `tenure`, by `clock`. `backup_image` is that of backups where the scheduler's own can't be learnt.
+    pub fn new(
+        clients: Clients,
+        tenure: Tenure,
+        clock: Clock,
+        events: mpsc::Sender<Event>,
+        backup_image: Option<String>,
+    ) -> Self {
         let Clients { api: client, events: events_client, lease: _, delays: _ } = clients;
         Self {
             conditions: Conditions::new(client.clone()),
             notices: Notices::new(events_client),
+            backups: Backups::new(client.clone(), backup_image),
             client,
             tenure,
             clock,
@@ -97,7 +107,36 @@ impl Actor {
             Action::Knock(node) => self.knock(node),
             Action::TellNode(notice) => self.notices.post_of_node(&notice),
             Action::UseDelays(_) => (),
+            Action::CreateBackup(backup) => self.create_backup(backup),
+            Action::DeleteBackup(pod) => self.delete_backup(pod),
+            Action::WriteCover(write) => self.write_cover(write),
+            Action::AnnounceCover(turn) => self.notices.post(&Notice::cover(&turn)),
+            Action::AnnounceBackups(turn) => self.notices.post(&Notice::backups(&notice::namespace(), &turn)),
         }
+    }
+
+    fn create_backup(&mut self, backup: BackupPod) {
+        let (backups, tenure, clock) = (self.backups.clone(), self.tenure.clone(), self.clock);
+        let key = backup.key.clone();
+        let outcome =
+            async move { if tenure.holds(clock.now()) { backups.create(&backup).await } else { not_sent() } };
+        self.answer(key, outcome, Event::BackupMade, given_up);
+    }
+
+    fn delete_backup(&mut self, pod: PodRef) {
+        let (backups, tenure, clock) = (self.backups.clone(), self.tenure.clone(), self.clock);
+        let wanted = pod.clone();
+        let outcome =
+            async move { if tenure.holds(clock.now()) { backups.delete(&wanted).await } else { not_sent() } };
+        self.answer(pod, outcome, Event::BackupTaken, given_up);
+    }
+
+    fn write_cover(&mut self, write: CoverWrite) {
+        let (backups, tenure, clock) = (self.backups.clone(), self.tenure.clone(), self.clock);
+        let wanted = write.clone();
+        let outcome =
+            async move { if tenure.holds(clock.now()) { backups.write(&wanted).await } else { not_sent() } };
+        self.answer(write, outcome, Event::CoverWritten, given_up);
     }
 
     fn bind(&mut self, binding: Binding) {
@@ -199,6 +238,14 @@ impl Actor {
             _ = events.send(event(asked, outcome)).await;
         });
     }
+}
+
+fn not_sent() -> CoverOutcome {
+    CoverOutcome::Unknown("it was not sent: the lease may be another replica's".to_owned())
+}
+
+fn given_up() -> CoverOutcome {
+    CoverOutcome::Unknown("the request was given up".to_owned())
 }
 
 async fn bind(client: &kube::Client, binding: &Binding) -> BindOutcome {

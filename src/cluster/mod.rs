@@ -5,6 +5,7 @@
 //! watch    pods, nodes and what else they are judged by, decoded slimly, as events for the core
 //! act      what the core wants done: bindings, conditions, events
 //! leases, evict, knock   nodes that fail: their Leases, their pods, and whether they answer
+//! backup   pods that keep room for others
 //! instances  pods that measure for somebody else
 //! review   questions about those who ask us
 //! lease    the Lease that one replica holds
@@ -15,6 +16,7 @@
 
 pub mod act;
 mod answer;
+mod backup;
 pub mod client;
 mod condition;
 mod evict;

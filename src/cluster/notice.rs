@@ -5,10 +5,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use edge_api::names::SCHEDULER;
+use edge_api::names::{NAMESPACE, SCHEDULER};
 use edge_core::delay::{DelayConstraint, Turn};
-use edge_core::model::Name;
-use edge_core::state::{Announcement, DelayTurn, Evicted, NodeNotice, PodRef, Preempted, Report};
+use edge_core::model::{Name, PodKey, PodUid};
+use edge_core::state::{
+    Announcement, BackupsTurn, CoverTurn, CoverTurned, DelayTurn, Evicted, NodeNotice, PodRef, Preempted,
+    Report,
+};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::Request;
 use serde::Serialize;
@@ -38,6 +41,8 @@ const NAME_LIMIT: usize = 230;
 #[derive(Clone, Debug)]
 pub(super) struct Notice<'a> {
     pub(super) pod: &'a PodRef,
+    /// The kind of what is told of: `Pod`, or that of an object without a namespace, whose name stands in `pod`.
+    kind: &'static str,
     pub(super) scheduler_name: &'a Name,
     /// `Normal` or `Warning`.
     severity: &'static str,
@@ -84,8 +89,10 @@ pub(super) struct Metadata {
 struct Regarding {
     api_version: &'static str,
     kind: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
     namespace: String,
     name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     uid: String,
 }
 
@@ -106,6 +113,7 @@ impl<'a> Notice<'a> {
     pub(super) fn failed_scheduling(report: &'a Report) -> Self {
         Self {
             pod: &report.pod,
+            kind: "Pod",
             scheduler_name: &report.scheduler_name,
             severity: "Warning",
             reason: "FailedScheduling",
@@ -121,6 +129,7 @@ impl<'a> Notice<'a> {
         let Announcement { pod, scheduler_name, node, .. } = announcement;
         Self {
             pod,
+            kind: "Pod",
             scheduler_name,
             severity: "Normal",
             reason: "Scheduled",
@@ -143,10 +152,59 @@ impl<'a> Notice<'a> {
             format!("The delay to {anchor} on node {from} is {delay} ms, {is_so} the bound of {bound} ms");
         Self {
             pod,
+            kind: "Pod",
             scheduler_name,
             severity,
             reason,
             action: "Measuring",
+            note: truncate(&note),
+            related: None,
+            repeats: false,
+        }
+    }
+
+    /// A placed pod has no backup, or has one again.
+    pub(super) fn cover(told: &'a CoverTurn) -> Self {
+        let CoverTurn { pod, scheduler_name, backup, turned } = told;
+        let (severity, reason, note) = match (turned, backup) {
+            (CoverTurned::Missing(why), _) => {
+                ("Warning", "BackupMissing", format!("No node can be its backup: {why}"))
+            }
+            (CoverTurned::Found, Some(node)) => {
+                ("Normal", "BackupFound", format!("Its backup is on node {node}"))
+            }
+            (CoverTurned::Found, None) => ("Normal", "BackupFound", "It has a backup again".to_owned()),
+        };
+        Self {
+            pod,
+            kind: "Pod",
+            scheduler_name,
+            severity,
+            reason,
+            action: "Reserving",
+            note: truncate(&note),
+            related: None,
+            repeats: false,
+        }
+    }
+
+    /// Backups can't be made, or can be again; told of their namespace.
+    pub(super) fn backups((namespace, scheduler_name): &'a (PodRef, Name), turn: &BackupsTurn) -> Self {
+        let (severity, reason, note) = match turn {
+            BackupsTurn::Refused(why) => (
+                "Warning",
+                "BackupsRefused",
+                format!("Pods are not covered, as backups can't be made: {why}"),
+            ),
+            BackupsTurn::Made => ("Normal", "BackupsMade", "Backups are made again".to_owned()),
+        };
+        Self {
+            pod: namespace,
+            kind: "Namespace",
+            scheduler_name,
+            severity,
+            reason,
+            action: "Reserving",
             note: truncate(&note),
             related: None,
             repeats: false,
@@ -158,6 +216,7 @@ impl<'a> Notice<'a> {
         let Preempted { victim, preemptor, scheduler_name, node } = preempted;
         Self {
             pod: victim,
+            kind: "Pod",
             scheduler_name,
             severity: "Normal",
             reason: "Preempted",
@@ -201,15 +260,16 @@ impl<'a> Notice<'a> {
             api_version: "events.k8s.io/v1",
             kind: "Event",
             metadata: Metadata {
-                namespace: key.namespace.to_string(),
+                // Those of objects without a namespace are kept in this one.
+                namespace: if key.namespace.is_empty() { "default" } else { &*key.namespace }.to_owned(),
                 name: format!("{}.{:x}", name_part(&key.name), timestamp::nanoseconds()),
             },
             severity: self.severity,
             reason: self.reason,
             action: self.action,
             note: self.note.clone(),
-            regarding: Regarding::of(self.pod),
-            related: self.related.map(Regarding::of),
+            regarding: Regarding::of(self.kind, self.pod),
+            related: self.related.map(|pod| Regarding::of("Pod", pod)),
             reporting_controller: self.scheduler_name.to_string(),
             reporting_instance: prefix(&instance, INSTANCE_LIMIT).to_owned(),
             event_time: timestamp::micro(),
@@ -218,14 +278,20 @@ impl<'a> Notice<'a> {
     }
 }
 
+/// The namespace of backups, for what is told of all of them, and who tells it.
+pub(super) fn namespace() -> (PodRef, Name) {
+    let pod = PodRef { key: PodKey::new("", NAMESPACE), uid: PodUid::from("") };
+    (pod, SCHEDULER.into())
+}
+
 // === impl Regarding ===
 
 impl Regarding {
-    fn of(pod: &PodRef) -> Self {
+    fn of(kind: &'static str, pod: &PodRef) -> Self {
         let PodRef { key, uid } = pod;
         Self {
             api_version: "v1",
-            kind: "Pod",
+            kind,
             namespace: key.namespace.to_string(),
             name: key.name.to_string(),
             uid: uid.to_string(),

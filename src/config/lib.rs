@@ -114,6 +114,11 @@ impl Configuration {
         self.profiles.iter().find_map(ProfileConfiguration::delay_rules).unwrap_or_default()
     }
 
+    /// The image of backups where that of the scheduler itself is not known, if a profile says.
+    pub fn backup_image(&self) -> Option<&str> {
+        self.profiles.iter().find_map(ProfileConfiguration::backup_image)
+    }
+
     /// How long pods wait after failures.
     pub fn backoff(&self) -> Backoff {
         let seconds = |seconds: i64| std::time::Duration::from_secs(seconds.max(0).unsigned_abs());

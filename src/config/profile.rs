@@ -106,4 +106,9 @@ impl ProfileConfiguration {
     pub(super) fn delay_rules(&self) -> Option<DelayRules> {
         self.args.iter().find_map(|args| args.rules())
     }
+
+    /// The image of backups, if the profile says.
+    pub(super) fn backup_image(&self) -> Option<&str> {
+        self.args.iter().find_map(|args| args.image())
+    }
 }

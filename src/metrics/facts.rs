@@ -3,9 +3,9 @@
 use edge_core::delay::DelaySource;
 use edge_core::health::Verdict;
 use edge_core::measure::AnchorInUse;
-use edge_core::model::{Name, NodeName, Time};
+use edge_core::model::{Name, NodeName, Resources, Time};
 use edge_core::placement::{NodeSlot, Profile};
-use edge_core::state::{Incoming, KnownPart, QueueLen, State};
+use edge_core::state::{CoverCount, Incoming, KnownPart, QueueLen, State};
 use tokio::sync::oneshot;
 
 use super::PodAmounts;
@@ -64,6 +64,12 @@ pub struct Facts {
     pub unwell: [(&'static str, usize); 3],
     /// Whether nothing is done about nodes that fail.
     pub frozen: bool,
+    /// How many pods are covered by backups, and how many should be and are not.
+    pub cover: CoverCount,
+    /// What is reserved, by node.
+    pub reserves: Vec<(String, Resources)>,
+    /// What the pods that are covered request together.
+    pub covered_requests: Resources,
     /// The name of the Lease, if there is an election, and whether this replica holds it.
     pub lease: Option<(String, bool)>,
 }
@@ -106,6 +112,9 @@ impl Facts {
                 ("returning", count(|verdict| matches!(verdict, Verdict::Returning { .. }))),
             ],
             frozen: health.frozen.is_some(),
+            cover: state.cover_count(),
+            reserves: state.reserves().map(|(node, held)| (node.to_string(), held)).collect(),
+            covered_requests: state.covered_requests(),
             lease: None,
         }
     }

@@ -1,6 +1,6 @@
 //! The scheduler's metrics (upstream: `pkg/scheduler/metrics/metrics.go`).
 
-use edge_core::model::Time;
+use edge_core::model::{Resources, Time};
 use edge_core::placement::{Point, PointStatus};
 use edge_core::state::{Announcement, Evicted, Preemption, Report, ReportReason};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
@@ -38,6 +38,9 @@ pub struct SchedulerMetrics {
     unwell: IntGaugeVec,
     frozen: IntGaugeVec,
     failovers: IntCounterVec,
+    backup_pods: IntGaugeVec,
+    backup_reserved: IntGaugeVec,
+    backup_covered: IntGaugeVec,
     undecodable: IntCounterVec,
     forbidden: IntGaugeVec,
 }
@@ -199,6 +202,24 @@ impl SchedulerMetrics {
                 "Number of pods that were taken off failed nodes, by result.",
                 &["result"],
             )?,
+            backup_pods: families.gauges(
+                "edge_scheduler_backup_pods",
+                Alpha,
+                "Number of placed pods that are to have a backup, by whether all that it takes is reserved.",
+                &["state"],
+            )?,
+            backup_reserved: families.gauges(
+                "edge_scheduler_backup_reserved",
+                Alpha,
+                "What backups hold on a node, in thousandths of a core, bytes, or the resource's own unit.",
+                &["node", "resource"],
+            )?,
+            backup_covered: families.gauges(
+                "edge_scheduler_backup_covered",
+                Alpha,
+                "What the pods that have a backup request together, in thousandths of a core, bytes, or the resource's own unit.",
+                &["resource"],
+            )?,
             undecodable: families.counters(
                 "edge_scheduler_undecodable_objects_total",
                 Alpha,
@@ -280,6 +301,9 @@ impl SchedulerMetrics {
             delay_violations,
             unwell,
             frozen,
+            cover,
+            reserves,
+            covered_requests,
             lease,
         } = facts;
         let set = |gauges: &IntGaugeVec, labels: &[&str], value: usize| {
@@ -314,6 +338,18 @@ impl SchedulerMetrics {
             set(&self.unwell, &[verdict], *nodes);
         }
         set(&self.frozen, &[], usize::from(*frozen));
+        set(&self.backup_pods, &["covered"], cover.covered);
+        set(&self.backup_pods, &["uncovered"], cover.uncovered);
+        self.backup_reserved.reset();
+        for (node, held) in reserves {
+            for (resource, amount) in amounts(held) {
+                self.backup_reserved.with_label_values(&[node, resource]).set(amount);
+            }
+        }
+        self.backup_covered.reset();
+        for (resource, amount) in amounts(covered_requests) {
+            self.backup_covered.with_label_values(&[resource]).set(amount);
+        }
         if let Some((name, leads)) = lease {
             set(&self.leads, &[name], usize::from(*leads));
         }
@@ -326,4 +362,11 @@ impl SchedulerMetrics {
             set(&self.forbidden, &[resource], 1);
         }
     }
+}
+
+/// The amounts of resources, by their names in metrics.
+fn amounts(resources: &Resources) -> impl Iterator<Item = (&str, i64)> {
+    let Resources { cpu, memory, ephemeral_storage, scalars } = resources;
+    let plain = [("cpu", cpu.0), ("memory", memory.0), ("ephemeral_storage", ephemeral_storage.0)];
+    plain.into_iter().chain(scalars.iter().map(|(name, amount)| (name.as_str(), *amount)))
 }

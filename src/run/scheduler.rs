@@ -118,7 +118,12 @@ impl Scheduler {
             | Action::AnnounceEvicted(_)
             | Action::Knock(_)
             | Action::TellNode(_)
-            | Action::Nominate(..) => {
+            | Action::Nominate(..)
+            | Action::CreateBackup(_)
+            | Action::DeleteBackup(_)
+            | Action::WriteCover(_)
+            | Action::AnnounceCover(_)
+            | Action::AnnounceBackups(_) => {
                 self.actor.execute(action);
             }
         }

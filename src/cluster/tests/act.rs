@@ -164,7 +164,7 @@ async fn nothing_is_bound_by_a_lease_that_may_have_run_out() {
     let (server, client) = Server::start(|_, _| success());
     let (events, mut received) = mpsc::channel(1);
     let (clock, tenure) = (Clock::start(), Tenure::elected(Duration::from_secs(10), Duration::from_secs(15)));
-    let mut actor = Actor::new(client.into(), tenure.clone(), clock, events);
+    let mut actor = Actor::new(client.into(), tenure.clone(), clock, events, None);
     for (renewed, bound) in [(true, true), (false, false), (true, true)] {
         if renewed {
             tenure.renew(clock.now());

@@ -93,7 +93,7 @@ impl Server {
 
 /// An actor that needs no lease.
 fn actor(client: kube::Client, events: mpsc::Sender<Event>) -> Actor {
-    Actor::new(client.into(), Tenure::always(), Clock::start(), events)
+    Actor::new(client.into(), Tenure::always(), Clock::start(), events, None)
 }
 
 fn respond(status: u16, body: String) -> Response<Body> {

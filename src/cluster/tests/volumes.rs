@@ -33,7 +33,7 @@ async fn write(
 ) -> (VolumesOutcome, Vec<Asked>) {
     let (server, client) = Server::start(script);
     let (events, mut received) = mpsc::channel(1);
-    let mut actor = Actor::new(client.into(), Tenure::always(), Clock::start(), events);
+    let mut actor = Actor::new(client.into(), Tenure::always(), Clock::start(), events, None);
     actor.execute(Action::WriteVolumes(WriteVolumes { pod: web(), writes: writes() }));
     let Some(Event::Volumes(pod, outcome)) = received.recv().await else { panic!("no outcome") };
     assert_eq!(pod, web());

@@ -1,6 +1,7 @@
 //! Arguments of plugins: one file a kind and one line in [`KINDS`]
 //! (upstream: `kube-scheduler/config/v1/types_pluginargs.go`, `apis/config/validation`).
 
+mod backup_reservation;
 mod cloud_offload;
 mod default_preemption;
 mod dynamic_resources;
@@ -29,6 +30,7 @@ use crate::Source;
 
 /// The kinds of arguments.
 const KINDS: &[Kind] = &[
+    Kind::of::<backup_reservation::BackupReservationArgs>(),
     Kind::of::<cloud_offload::CloudOffloadArgs>(),
     Kind::of::<default_preemption::DefaultPreemptionArgs>(),
     Kind::of::<dynamic_resources::DynamicResourcesArgs>(),
@@ -67,6 +69,11 @@ trait Args: Debug + DeserializeOwned + Serialize + Send + Sync + 'static {
     fn delay_rules(&self) -> Option<DelayRules> {
         None
     }
+
+    /// The image of backups, if they say.
+    fn backup_image(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The arguments of some plugin, complete.
@@ -81,6 +88,8 @@ pub(super) trait PluginArgs: Debug + Send + Sync {
     fn sources(&self) -> Vec<Source>;
     /// What is made of them, if they say.
     fn rules(&self) -> Option<DelayRules>;
+    /// The image of backups, if they say.
+    fn image(&self) -> Option<&str>;
     /// As they are written.
     fn to_json(&self) -> serde_json::Value;
 }
@@ -191,6 +200,10 @@ impl<T: Args> PluginArgs for T {
 
     fn rules(&self) -> Option<DelayRules> {
         self.delay_rules()
+    }
+
+    fn image(&self) -> Option<&str> {
+        self.backup_image()
     }
 
     fn to_json(&self) -> serde_json::Value {

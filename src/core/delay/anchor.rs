@@ -34,6 +34,12 @@ pub enum Unresolved {
         /// The anchor.
         anchor: Anchor,
     },
+    /// All its replicas are on a node that is thought to be lost, and none of them has a backup.
+    #[error("anchor {anchor} has no backup itself, and all of it is on the pod's node")]
+    NoBackup {
+        /// The anchor.
+        anchor: Anchor,
+    },
     /// Workloads of several kinds have that name.
     #[error("anchor {anchor} is ambiguous: {first} and {second}; say the kind in annotation {}, as in {}/{}=<ms>",
         super::DELAY_ANNOTATION, .first.kind.to_ascii_lowercase(), .anchor.name)]

@@ -4,6 +4,7 @@ mod anchor;
 mod constraint;
 mod falls;
 pub mod file;
+mod lost;
 mod measured;
 mod measurement;
 mod row;
@@ -16,6 +17,7 @@ pub use constraint::{
     DelayConstraint, DelayConstraints, Replicas,
 };
 pub use falls::{Change, Falls};
+pub use lost::after_loss;
 pub use measured::{DelayRules, Hysteresis, HysteresisError, Measured, Pair, Reported, Statistic};
 pub use measurement::{DelaySource, Measurement, Report, Statistics};
 pub use row::LoadedRow;

@@ -70,6 +70,29 @@ impl Resources {
         }
     }
 
+    /// How much of each resource this has more than `other`, and nothing of those that it has not.
+    #[must_use]
+    pub fn exceeding(&self, other: &Self) -> Self {
+        let over = |amount: i64, other: i64| if amount > 0 { amount.saturating_sub(other).max(0) } else { 0 };
+        let scalars =
+            self.scalars.iter().map(|(name, amount)| (name.clone(), over(*amount, other.scalar(name))));
+        Self {
+            cpu: MilliCpu(over(self.cpu.0, other.cpu.0)),
+            memory: Bytes(over(self.memory.0, other.memory.0)),
+            ephemeral_storage: Bytes(over(self.ephemeral_storage.0, other.ephemeral_storage.0)),
+            scalars: scalars.filter(|(_, amount)| *amount > 0).collect(),
+        }
+    }
+
+    /// Whether it is nothing of any resource.
+    pub fn is_nothing(&self) -> bool {
+        let Self { cpu, memory, ephemeral_storage, scalars } = self;
+        cpu.0 == 0
+            && memory.0 == 0
+            && ephemeral_storage.0 == 0
+            && scalars.iter().all(|(_, amount)| *amount == 0)
+    }
+
     /// Raises every resource to at least that of `other`.
     pub fn raise_to(&mut self, other: &Self) {
         self.cpu = self.cpu.max(other.cpu);

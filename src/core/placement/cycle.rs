@@ -90,7 +90,7 @@ fn place_anew(
     if snapshot.nodes.is_empty() {
         return Decision::Reject(Box::default());
     }
-    let cycle = Cycle { pod, snapshot };
+    let cycle = Cycle::within(pod, snapshot, profile);
     let prepared = prepare(cycle, profile);
     observer.spent(Point::PreFilter);
     prepared.tell(profile, observer);
@@ -137,7 +137,7 @@ fn place_among(
 /// The nodes on which room can best be made for a pod that fits nowhere, all equally good, for explanations and
 /// tests; [`place`] takes the first of them.
 pub fn candidates(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Vec<Candidate> {
-    let cycle = Cycle { pod, snapshot };
+    let cycle = Cycle::within(pod, snapshot, profile);
     let (filters, diagnosis) = match prepare(cycle, profile) {
         Prepared::Filters(filters) => {
             let diagnosis = diagnose(&filters);
@@ -152,7 +152,7 @@ pub fn candidates(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Vec<Cand
 
 /// How [`place`] comes to choose among the feasible nodes, for explanations and tests.
 pub fn scores(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Scores {
-    let cycle = Cycle { pod, snapshot };
+    let cycle = Cycle::within(pod, snapshot, profile);
     let Prepared::Filters(filters) = prepare(cycle, profile) else { return Scores::default() };
     let feasible = find_feasible(&filters);
     let mut plugins = Vec::new();

@@ -29,7 +29,7 @@ pub struct NodeVerdict {
 /// Asks every node about `pod`, by the very checks by which it is placed. Every node is in the answer once, so what
 /// is counted over them adds up.
 pub fn explain(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Explanation {
-    let filters = match prepare(Cycle { pod, snapshot }, profile) {
+    let filters = match prepare(Cycle::of(pod, snapshot), profile) {
         Prepared::Filters(filters) => filters,
         Prepared::Rejected(_, diagnosis) => {
             let plugin = profile.plugins().iter().find(|it| diagnosis.plugins.contains(it.idx));

@@ -216,7 +216,7 @@ impl<'a> Filters<'a> {
     }
 
     fn leaves_room_on(&self, slot: NodeSlot) -> bool {
-        let Cycle { pod, snapshot } = self.cycle;
+        let Cycle { pod, snapshot, .. } = self.cycle;
         !snapshot.nominations.is_empty() && snapshot.nominations.ahead_of(pod, slot).next().is_some()
     }
 }
@@ -311,7 +311,7 @@ fn find_feasible_counted(
     filters: &Filters<'_>,
     recollection: Option<&mut Recollection>,
 ) -> (Vec<NodeSlot>, Vec<usize>) {
-    let Cycle { pod, snapshot } = filters.cycle;
+    let Cycle { pod, snapshot, .. } = filters.cycle;
     let mut rejected = vec![0; filters.checks.len()];
     let nominated = snapshot.nominations.of(&pod.uid).and_then(|slot| snapshot.nodes.get(slot));
     if let Some(node) = nominated.filter(|node| filters.rejected_at(*node).is_none()) {

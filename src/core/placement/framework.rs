@@ -8,7 +8,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Candidate, NodeSlot, NodeView, PostFilter, Snapshot, StorageEvent, Unschedulable, VolumePlan};
+use super::{
+    BackupRule, Candidate, NodeSlot, NodeView, PostFilter, Profile, Snapshot, StorageEvent, Unschedulable,
+    VolumePlan,
+};
 use crate::delay::Falls;
 use crate::model::{Labels, Name, Node, NodeName, Pod};
 
@@ -60,6 +63,12 @@ pub struct Cycle<'a> {
     pub pod: &'a Pod,
     /// The cluster, assumed pods included.
     pub snapshot: &'a Snapshot,
+    /// The profile that judges it, for a plugin that has to know what the others would say; none where a plugin is
+    /// asked alone.
+    pub profile: Option<&'a Profile>,
+    /// The node that is thought to be lost, where the pod is judged for where it would go then: anchors that were
+    /// there are where their backups are.
+    pub lost: Option<NodeSlot>,
 }
 
 /// The outcome of PreFilter.
@@ -186,6 +195,8 @@ pub enum ClusterEvent<'a> {
     },
     /// Storage changed.
     Storage(StorageEvent<'a>),
+    /// What is known of backups changed: a node is suspected no more, or backups can be made that could not.
+    BackupsChanged,
     /// An object that selects pods of this namespace, such as a Service, came, went or changed.
     SelectorChanged {
         /// The namespace.
@@ -226,11 +237,30 @@ pub trait Plugin: Send + Sync {
         PreScore::Skip
     }
 
+    /// How pods are covered by backups; none if the plugin has nothing to do with that.
+    fn backup_rule(&self) -> Option<BackupRule> {
+        None
+    }
+
     /// Queueing hint: whether `event` may cure a rejection of `pod` by this plugin. An unrelated event
     /// must wake nobody; a related one must never be missed. Of the kinds of events a plugin names those that
     /// can help and passes over the rest, so that a new kind concerns those alone that look at it.
     fn cured_by(&self, _pod: &Pod, _event: &ClusterEvent<'_>) -> bool {
         false
+    }
+}
+
+// === impl Cycle ===
+
+impl<'a> Cycle<'a> {
+    /// The cycle of a pod in which a plugin is asked alone.
+    pub fn of(pod: &'a Pod, snapshot: &'a Snapshot) -> Self {
+        Self { pod, snapshot, profile: None, lost: None }
+    }
+
+    /// The cycle of a pod that this profile judges.
+    pub fn within(pod: &'a Pod, snapshot: &'a Snapshot, profile: &'a Profile) -> Self {
+        Self { profile: Some(profile), ..Self::of(pod, snapshot) }
     }
 }
 
@@ -249,6 +279,7 @@ impl ClusterEvent<'_> {
             Self::DelaysChanged(_) => "DelaysChange",
             Self::NamespaceChanged { .. } => "NamespaceUpdate",
             Self::SelectorChanged { .. } => "SelectorUpdate",
+            Self::BackupsChanged => "BackupsChange",
             Self::Storage(event) => event.label(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod affinity_index;
 mod allocation;
+mod backups;
 mod budgets;
 mod cycle;
 mod diagnosis;
@@ -31,6 +32,10 @@ mod workloads;
 
 pub use affinity_index::AffinityIndex;
 pub use allocation::{ResourceSpec, ScoredResource};
+pub use backups::{
+    BACKUP_ANNOTATION, BACKUP_LABEL, BACKUP_NAMESPACE, BACKUP_NODE_ANNOTATION, BackupMode, BackupPolicy,
+    BackupRule, BackupSearch, Backups, HANDOVER_TAINT, NoBackup, NoSearch, WantsBackup, is_backup, unplaced,
+};
 pub use budgets::Budgets;
 use cycle::spread;
 pub use cycle::{Decision, Placement, PluginScores, Scores, candidates, place, place_observed, scores};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::label_index::LabelIndex;
 use super::topology::Topologies;
 use super::{
-    AffinityIndex, Budgets, ImageState, Images, Nominations, PodIndex, Revision, Selectors, Volumes,
+    AffinityIndex, Backups, Budgets, ImageState, Images, Nominations, PodIndex, Revision, Selectors, Volumes,
     Workloads,
 };
 use crate::delay::DelayTable;
@@ -93,6 +93,8 @@ pub struct Snapshot {
     pub nominations: Nominations,
     /// The PodDisruptionBudgets.
     pub budgets: Budgets,
+    /// Who is covered where, and what is reserved for that.
+    pub backups: Backups,
     /// The nodes that are suspected to be lost: nothing new goes there.
     pub suspects: BTreeSet<NodeSlot>,
 }
@@ -163,6 +165,7 @@ impl Snapshot {
         }
         self.pods.add(pod, slot);
         self.affinities.add(pod, slot);
+        self.backups.add_pod(pod, slot);
     }
 
     /// Counts a pod on `slot` no longer; it is as it was when it was counted.
@@ -176,6 +179,7 @@ impl Snapshot {
         }
         self.pods.remove(pod, slot);
         self.affinities.remove(pod, slot);
+        self.backups.remove_pod(pod, slot);
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn cluster(nodes: &[TestNode], placed: &[Pod]) -> Snapshot {
 
 /// What PreFilter and Filter of `plugin` say of `pod` on each node.
 pub(crate) fn verdicts(plugin: &dyn Plugin, pod: &Pod, snapshot: &Snapshot) -> Vec<String> {
-    let check = match plugin.pre_filter(Cycle { pod, snapshot }) {
+    let check = match plugin.pre_filter(Cycle::of(pod, snapshot)) {
         PreFilter::Skip => return snapshot.nodes.iter().map(|_| "fits".to_owned()).collect(),
         PreFilter::Check(check) => check,
         _ => panic!("no check"),
@@ -81,7 +81,7 @@ pub(crate) fn check_forks(
     let placed: Vec<Pod> = (0..8).map(|idx| place(&mut numbers, idx)).collect();
     let judged = pod(&mut numbers);
     let before = cluster(&nodes, &placed);
-    let PreFilter::Check(check) = plugin.pre_filter(Cycle { pod: &judged, snapshot: &before }) else {
+    let PreFilter::Check(check) = plugin.pre_filter(Cycle::of(&judged, &before)) else {
         return;
     };
     for (slot, name) in names.iter().enumerate() {
@@ -123,7 +123,7 @@ pub(crate) fn filter(plugin: &dyn Plugin, pod: &Pod, node: &TestNode) -> String 
 /// The same in a cluster of one node, of which more is known.
 pub(crate) fn filter_in(plugin: &dyn Plugin, pod: &Pod, snapshot: &Snapshot) -> String {
     let node = snapshot.nodes.iter().next().unwrap();
-    let check = match plugin.pre_filter(Cycle { pod, snapshot }) {
+    let check = match plugin.pre_filter(Cycle::of(pod, snapshot)) {
         PreFilter::Skip => return "fits".into(),
         PreFilter::Check(check) | PreFilter::Narrow(_, check) => check,
         PreFilter::Reject(rejection) => return format!("pod: {}", describe(&rejection)),
@@ -143,7 +143,7 @@ pub(crate) fn score(plugin: &dyn Plugin, pod: &Pod, nodes: &[TestNode]) -> Optio
 /// The same in a cluster of which more is known.
 pub(crate) fn score_in(plugin: &dyn Plugin, pod: &Pod, snapshot: &Snapshot) -> Option<Vec<i64>> {
     let feasible: Vec<NodeSlot> = snapshot.nodes.iter().map(|node| node.slot).collect();
-    let scorer = match plugin.pre_score(Cycle { pod, snapshot }, &feasible) {
+    let scorer = match plugin.pre_score(Cycle::of(pod, snapshot), &feasible) {
         PreScore::Skip => return None,
         PreScore::Score(scorer) => scorer,
         PreScore::Fail(message) => panic!("{message}"),

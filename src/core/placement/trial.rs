@@ -48,7 +48,7 @@ impl<'f> Trial<'f> {
     /// the pod has to fit both with them and without
     /// (upstream: `frameworkImpl.RunFilterPluginsWithNominatedPods`).
     pub fn judge(&self) -> Result<(), (usize, Rejection)> {
-        let Cycle { pod, snapshot } = self.cycle;
+        let Cycle { pod, snapshot, .. } = self.cycle;
         let mut ahead = snapshot.nominations.ahead_of(pod, self.node.slot).peekable();
         if ahead.peek().is_some() {
             let mut with_nominated = self.copy();

@@ -12,6 +12,7 @@ use super::view::View;
 use crate::delay::{DelayRules, Turn};
 use crate::model::NodeName;
 use crate::placement::Profile;
+use crate::placement::plugins::backup_reservation::BackupReservation;
 use crate::placement::plugins::cloud_offload::{CloudOffload, CloudOffloadMode};
 use crate::state::{Action, BindOutcome, Binding, Config, Event, NominatedNode, PodRef, ReadOutcome, State};
 
@@ -21,8 +22,11 @@ impl Run {
     /// The scheduler starts, and its watches soon after.
     pub(super) fn start(&mut self) {
         let custom = CloudOffload::with_mode(CloudOffloadMode::Required);
-        let profiles =
-            vec![Profile::with_all_plugins(EDGE), Profile::with_all_plugins(CUSTOM).with(Box::new(custom))];
+        let off = || Box::new(BackupReservation::off());
+        let profiles = vec![
+            Profile::with_all_plugins(EDGE).with(off()),
+            Profile::with_all_plugins(CUSTOM).with(Box::new(custom)).with(off()),
+        ];
         let delays = self.faults.shape.measured.as_ref().map_or_else(DelayRules::default, |it| it.1.clone());
         // What was reported while there was no scheduler nobody has heard.
         self.view.heard = Heard::nothing(delays.clone());
@@ -91,7 +95,12 @@ impl Run {
             | Action::Evict(_)
             | Action::AnnounceEvicted(_)
             | Action::Knock(_)
-            | Action::TellNode(_) => (),
+            | Action::TellNode(_)
+            | Action::CreateBackup(_)
+            | Action::DeleteBackup(_)
+            | Action::WriteCover(_)
+            | Action::AnnounceCover(_)
+            | Action::AnnounceBackups(_) => (),
             Action::AnnounceDelay(told) => {
                 let is_broken = told.turn == Turn::Exceeded;
                 self.trace.saw(if is_broken { Sight::BoundBroken } else { Sight::BoundKeptAgain });

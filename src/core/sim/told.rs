@@ -124,6 +124,9 @@ impl Run {
             | Event::Selectors(..)
             | Event::Health(_)
             | Event::Evicted(..)
+            | Event::BackupMade(..)
+            | Event::BackupTaken(..)
+            | Event::CoverWritten(..)
             | Event::Leads(_) => (),
         }
         self.view.told(event);

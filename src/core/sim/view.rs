@@ -85,6 +85,9 @@ impl View {
             | Event::Preempted(..)
             | Event::Health(_)
             | Event::Evicted(..)
+            | Event::BackupMade(..)
+            | Event::BackupTaken(..)
+            | Event::CoverWritten(..)
             | Event::Leads(_) => (),
             Event::Measured(reports) => {
                 for report in reports {

@@ -21,6 +21,7 @@ use crate::delay::file::DelayFiles;
 use crate::delay::{DECISION_ANNOTATION, DelayConstraints};
 use crate::model::{Delay, Name, Node, NodeName, Phase, Pod, PodKey, Time};
 use crate::placement::Profile;
+use crate::placement::plugins::backup_reservation::BackupReservation;
 use crate::state::{
     Action, BindOutcome, Binding, Change, Config, Event, PodRef, PreemptOutcome, Preemption, ReadOutcome,
     Report, State, Victim,
@@ -159,7 +160,9 @@ impl Scenario {
 impl RadiusRule {
     fn profiles(&self) -> Vec<Profile> {
         let names = Profile::KNOWN.into_iter().chain(["default-scheduler"]);
-        let known = names.filter_map(Profile::known);
+        // What is reserved is reckoned apart, from where pods came to be.
+        let off = |profile: Profile| profile.with(Box::new(BackupReservation::off()));
+        let known = names.filter_map(Profile::known).map(off);
         match self {
             Self::Exact => known.collect(),
             Self::Clustered(layers) => {
@@ -235,7 +238,12 @@ impl<'a> Run<'a> {
             | Action::AnnounceEvicted(_)
             | Action::Knock(_)
             | Action::TellNode(_)
-            | Action::WriteVolumes(_) => (),
+            | Action::WriteVolumes(_)
+            | Action::CreateBackup(_)
+            | Action::DeleteBackup(_)
+            | Action::WriteCover(_)
+            | Action::AnnounceCover(_)
+            | Action::AnnounceBackups(_) => (),
         }
     }
 

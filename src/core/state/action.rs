@@ -2,11 +2,11 @@
 
 use super::{Evicted, Eviction, NodeNotice, PodRef};
 use crate::delay::{DelayConstraint, Turn};
-use crate::model::{Delay, Name, NodeName, Pod, Time};
+use crate::model::{Delay, Name, NodeName, Pod, PodKey, Resources, Time};
 use crate::placement::VolumeWrite;
 
-/// Something to do outside. `Bind`, `WriteVolumes`, `Read`, `Preempt`, `Evict` and `Knock` are answered by one event
-/// each, whatever happens.
+/// Something to do outside. `Bind`, `WriteVolumes`, `Read`, `Preempt`, `Evict`, `Knock`, `CreateBackup`,
+/// `DeleteBackup` and `WriteCover` are answered by one event each, whatever happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Bind a pod; answered by [`super::Event::Bind`].
@@ -42,6 +42,67 @@ pub enum Action {
     /// what the action before did not have, so the source must see each of them: one that a row is missing
     /// from says that the row was forgotten and, if it comes back with the next, has to be sent again.
     UseDelays(Vec<NodeName>),
+    /// Make a backup; answered by [`super::Event::BackupMade`].
+    CreateBackup(BackupPod),
+    /// Take a backup away; answered by [`super::Event::BackupTaken`].
+    DeleteBackup(PodRef),
+    /// Write where a pod's backup is into it; answered by [`super::Event::CoverWritten`].
+    WriteCover(CoverWrite),
+    /// Tell that a pod has no backup, or has one again.
+    AnnounceCover(CoverTurn),
+    /// Tell that backups can't be made, or can be again.
+    AnnounceBackups(BackupsTurn),
+}
+
+/// A backup to make: a pod that takes up room and does nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupPod {
+    /// Namespace and name. Asked for again it has the same name, so that it is never made twice.
+    pub key: PodKey,
+    /// The node that it is on from the moment it is there.
+    pub node: NodeName,
+    /// What it requests.
+    pub requests: Resources,
+}
+
+/// What is to be written into a pod of its backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoverWrite {
+    /// The pod. Its UID goes into the request, so that a new pod of the same name is left alone.
+    pub pod: PodRef,
+    /// The backup's node; none if it has no backup.
+    pub backup: Option<NodeName>,
+}
+
+/// A placed pod has no backup, or has one again: an event `BackupMissing` or `BackupFound`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoverTurn {
+    /// The pod.
+    pub pod: PodRef,
+    /// Its scheduler's name.
+    pub scheduler_name: Name,
+    /// The backup's node, if there is one.
+    pub backup: Option<NodeName>,
+    /// What happened.
+    pub turned: CoverTurned,
+}
+
+/// What happened to a pod's backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CoverTurned {
+    /// There is none, for this reason.
+    Missing(String),
+    /// There is one again.
+    Found,
+}
+
+/// Whether backups can be made: an event `BackupsRefused` or `BackupsMade`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupsTurn {
+    /// They can't, and why.
+    Refused(String),
+    /// They can again.
+    Made,
 }
 
 /// A binding to write.

@@ -109,7 +109,9 @@ impl State {
             // It was bound, or deleted, meanwhile.
             return;
         }
-        self.cache.remove(&mut self.snapshot, &binding.pod.key);
+        if let Some(freed) = self.cache.remove(&mut self.snapshot, &binding.pod.key) {
+            self.cover_gone(&freed.pod, freed.slot, now);
+        }
         queued.error_count += 1;
         self.report(&mut queued, ReportReason::SchedulerError, message);
         let pod = queued.pod.clone();

@@ -25,6 +25,12 @@ pub(crate) enum Defect {
     StaleIsFresh,
     /// Of both directions the smaller one counts.
     SmallerDirection,
+    /// Pods are covered by a node's backup though it is too small for them.
+    ReserveNeverGrows,
+    /// A reserve grows by what is covered though there is slack in it.
+    GrowsThoughThereIsSlack,
+    /// A pod's backup is on its own node.
+    BackupOnOwnNode,
 }
 
 // === impl State ===

@@ -118,6 +118,7 @@ impl State {
         for pod in waiting.chain(self.cache.iter().map(|placed| &placed.pod)) {
             in_use.extend(anchor_slots(&self.snapshot, pod));
         }
+        in_use.extend(self.rows_for_cover());
         let before = self.snapshot.delays.slots().count();
         self.snapshot.delays.retain(|slot| in_use.contains(&slot));
         if self.snapshot.delays.slots().count() != before {

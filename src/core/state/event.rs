@@ -1,6 +1,6 @@
 //! What comes in.
 
-use super::{EvictOutcome, Eviction, HealthNews, Preemption, StorageChange};
+use super::{CoverWrite, EvictOutcome, Eviction, HealthNews, Preemption, StorageChange};
 use crate::delay::{DelayRow, Report};
 use crate::model::{
     DisruptionBudget, Namespace, Node, Pod, PodKey, PodSelector, PodUid, SelectorKind, Version,
@@ -32,6 +32,12 @@ pub enum Event {
     Read(PodRef, ReadOutcome),
     /// Pods were taken away, as far as that went.
     Preempted(Preemption, PreemptOutcome),
+    /// Making a backup came to an end.
+    BackupMade(PodKey, CoverOutcome),
+    /// Taking a backup away came to an end.
+    BackupTaken(PodRef, CoverOutcome),
+    /// Writing where a pod's backup is came to an end.
+    CoverWritten(CoverWrite, CoverOutcome),
     /// The watch of PodDisruptionBudgets said something.
     DisruptionBudgets(Change<DisruptionBudget>),
     /// Something was told of how nodes are.
@@ -94,6 +100,17 @@ pub struct PreemptOutcome {
     pub deleted: Vec<PodRef>,
     /// Whether there are victims that were not deleted, or of which nobody knows.
     pub failed: bool,
+}
+
+/// How a write about backups ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CoverOutcome {
+    /// It is done: what was to be made is there, what was to go is gone, what was to be written is, or its pod is gone.
+    Done,
+    /// The server will not do it, and says why.
+    Refused(String),
+    /// Nobody knows whether it was done.
+    Unknown(String),
 }
 
 /// How reading a pod ended.

@@ -63,6 +63,7 @@ impl State {
             ClusterEvent::NodeUpdated { .. }
             | ClusterEvent::DelaysChanged(_)
             | ClusterEvent::NamespaceChanged { .. }
+            | ClusterEvent::BackupsChanged
             | ClusterEvent::Storage(_)
             | ClusterEvent::SelectorChanged { .. } => (),
         }
@@ -79,6 +80,7 @@ impl State {
             for (idx, anchors) in found.collect::<Vec<_>>().into_iter().enumerate() {
                 used.extend(anchors.iter().filter_map(|slot| self.snapshot.nodes.name(*slot).cloned()));
                 if self.bounds.move_anchors(&uid, idx, anchors) {
+                    self.cover_due(&uid);
                     self.judge_moved(&uid, idx, now);
                 }
             }

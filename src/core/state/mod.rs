@@ -31,17 +31,19 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 pub use action::{
-    Action, Announcement, Binding, DelayTurn, NominatedNode, Preempted, Preemption, Report, ReportReason,
-    Victim, WriteVolumes,
+    Action, Announcement, BackupPod, BackupsTurn, Binding, CoverTurn, CoverTurned, CoverWrite, DelayTurn,
+    NominatedNode, Preempted, Preemption, Report, ReportReason, Victim, WriteVolumes,
 };
 pub use bounds::Violation;
 pub use cache::{Cache, Placed};
 pub use config::{Backoff, Config};
 pub(crate) use defect::Defect;
-pub use event::{BindOutcome, Change, Event, PodRef, PreemptOutcome, ReadOutcome, VolumesOutcome};
+pub use event::{
+    BindOutcome, Change, CoverOutcome, Event, PodRef, PreemptOutcome, ReadOutcome, VolumesOutcome,
+};
 pub use healing::{
-    CONFIRMED_ANNOTATION, EvictOutcome, Evicted, Eviction, FAILOVER_ANNOTATION, HealingRules, HealthNews,
-    HealthView, Knock, NodeNotice, NodeReason,
+    CONFIRMED_ANNOTATION, CoverCount, EvictOutcome, Evicted, Eviction, FAILOVER_ANNOTATION, HealingRules,
+    HealthNews, HealthView, Knock, NodeNotice, NodeReason,
 };
 pub use known::KnownPart;
 pub use queue::{Incoming, Queue, QueueLen, Queued};
@@ -58,7 +60,7 @@ use crate::placement::{
 };
 use bounds::Bounds;
 use flight::{Awaits, Flight, Flights};
-use healing::Healing;
+use healing::{Cover, Healing};
 use preemptions::Preemptions;
 use tombstone::Tombstones;
 
@@ -79,6 +81,7 @@ pub struct State {
     preemptions: Preemptions,
     bounds: Bounds,
     healing: Healing,
+    cover: Cover,
     /// The kinds of which everything there is was told once.
     listed: WatchedSet,
     leads: bool,
@@ -110,6 +113,7 @@ impl State {
             tombstones: Tombstones::default(),
             preemptions: Preemptions::default(),
             bounds: Bounds::default(),
+            cover: Cover::default(),
             listed: WatchedSet::default(),
             leads: true,
             next_flush: Time::ZERO,
@@ -136,7 +140,13 @@ impl State {
             Event::Preempted(preemption, outcome) => self.apply_preempted(&preemption, outcome, now),
             Event::Health(news) => self.apply_health(news, now),
             Event::Evicted(eviction, outcome) => self.apply_evicted(&eviction, outcome, now),
-            Event::Leads(leads) => self.leads = leads,
+            Event::BackupMade(key, outcome) => self.apply_backup_made(&key, &outcome, now),
+            Event::BackupTaken(pod, outcome) => self.apply_backup_taken(&pod, &outcome, now),
+            Event::CoverWritten(write, outcome) => self.apply_cover_written(&write, &outcome, now),
+            Event::Leads(leads) => {
+                self.leads = leads;
+                self.cover_all_due();
+            }
         }
     }
 
@@ -156,9 +166,10 @@ impl State {
             if self.bind_next_in_turn() {
                 continue;
             }
-            let queued = self.queue.pop(now)?;
+            let Some(queued) = self.queue.pop(now) else { break };
             self.attempt(queued, now, observer);
         }
+        while self.actions.is_empty() && self.look_after_cover(now) {}
         self.actions.pop_front()
     }
 
@@ -174,7 +185,8 @@ impl State {
         let flights = if self.leads { self.flights.next_due() } else { None };
         let delays = self.snapshot.delays.next_review();
         let healing = Some(self.healing.next_due());
-        let timers = [retry, flights, delays, healing, Some(self.next_flush), Some(self.next_sweep)];
+        let cover = self.cover_wakes_at();
+        let timers = [retry, flights, delays, healing, cover, Some(self.next_flush), Some(self.next_sweep)];
         timers.into_iter().flatten().min().unwrap_or(Time::NEVER)
     }
 
@@ -231,6 +243,9 @@ impl State {
         }
         self.review_delays(now);
         self.heal(now);
+        if self.cover_is_overdue(now) {
+            self.look_after_cover(now);
+        }
         if self.next_flush <= now {
             self.next_flush = now + FLUSH_INTERVAL;
             for key in self.queue.unschedulable_for(self.config.max_unschedulable, now) {
@@ -286,6 +301,7 @@ impl State {
         if !self.has(Defect::NoAssumedPods) {
             self.cache.put(&mut self.snapshot, Placed { pod: pod.clone(), slot, confirmed: false });
         }
+        self.cover_assumed(&pod, slot, &annotations, now);
         let binding = Binding { pod: PodRef::of(&pod), node, annotations };
         if let Some(plan) = volumes {
             self.write_volumes(queued, binding, plan);
@@ -323,6 +339,7 @@ impl State {
     /// The same, of those of at most this priority.
     fn wake_up_to(&mut self, event: &ClusterEvent<'_>, priority: i32, now: Time) {
         self.note_moved_anchors(event);
+        self.cover_notes(event);
         let cured = |pod: &Pod, rejected_by: PluginSet| {
             pod.priority <= priority && self.may_cure(event, pod, rejected_by)
         };

@@ -9,9 +9,10 @@ use std::time::Duration;
 use super::*;
 use crate::delay::DelayRow;
 use crate::model::{
-    Bytes, LabelSelector, Labels, MilliCpu, Namespace, Node, PodAffinity, PodAffinityTerm, Resources,
-    SelectorKind,
+    Bytes, LabelSelector, Labels, MilliCpu, Namespace, Node, NodeName, PodAffinity, PodAffinityTerm,
+    Resources, SelectorKind,
 };
+use crate::placement::plugins::backup_reservation::BackupReservation;
 use crate::placement::{Point, PointStatus};
 
 /// A state with two nodes of 4 GiB, and its clock.
@@ -57,7 +58,12 @@ pub(super) fn bound(pod: &Pod, node: &str) -> Pod {
 
 impl Bench {
     pub(super) fn new() -> Self {
-        let profile = Profile::known("edge-scheduler").unwrap();
+        let off = BackupReservation::off();
+        Self::with(Profile::known("edge-scheduler").unwrap().with(Box::new(off)))
+    }
+
+    /// The same with this profile.
+    pub(super) fn with(profile: Profile) -> Self {
         let config = Config::new(vec![profile]).of_pods_and_nodes();
         let mut bench = Self { state: State::new(config), now: Time::ZERO };
         bench.apply(Event::Nodes(Change::Reset(vec![node("a"), node("b")])));
@@ -130,6 +136,16 @@ impl Bench {
                 }
                 Action::Knock(node) => format!("knock at {node}"),
                 Action::TellNode(NodeNotice { node, reason, .. }) => format!("{} {node}", reason.as_str()),
+                Action::CreateBackup(it) => {
+                    format!("make {} on {} of {}", it.key.name, it.node, it.requests.memory.0 >> 30)
+                }
+                Action::DeleteBackup(pod) => format!("take {}", pod.key.name),
+                Action::WriteCover(it) => {
+                    let node = it.backup.as_ref().map_or("none", NodeName::as_str);
+                    format!("write backup of {}: {node}", it.pod.key.name)
+                }
+                Action::AnnounceCover(it) => format!("{} {:?}", it.pod.key.name, it.turned),
+                Action::AnnounceBackups(turn) => format!("backups {turn:?}"),
             });
         }
         lines

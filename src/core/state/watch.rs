@@ -17,6 +17,7 @@ impl State {
                 if !self.has(Defect::EventLostOnReconnect) {
                     self.drop_unlisted(&listed, now);
                 }
+                self.owe_listed(&listed);
                 for pod in pods {
                     self.put_pod(pod, now);
                 }
@@ -61,14 +62,15 @@ impl State {
             return;
         }
         self.note_node(node);
-        match self.snapshot.nodes.put(node.clone()) {
-            Some(old) => {
-                if old.labels != node.labels {
-                    self.check_volumes(now);
-                }
-                self.wake(&ClusterEvent::NodeUpdated { old: &old, new: node }, now);
+        let old = self.snapshot.nodes.put(node.clone());
+        self.cover_node_changed(old.as_ref(), Some(node));
+        if let Some(old) = old {
+            if old.labels != node.labels {
+                self.check_volumes(now);
             }
-            None => self.wake(&ClusterEvent::NodeAdded(node), now),
+            self.wake(&ClusterEvent::NodeUpdated { old: &old, new: node }, now);
+        } else {
+            self.wake(&ClusterEvent::NodeAdded(node), now);
         }
         self.review_delays_of(&node.name, now);
     }
@@ -77,6 +79,7 @@ impl State {
         self.tombstones.bury_node(name.clone(), version, now);
         if let Some(node) = self.snapshot.nodes.remove(name.as_str()) {
             self.note_node_gone(name);
+            self.cover_node_changed(Some(&node), None);
             self.wake(&ClusterEvent::NodeRemoved(&node), now);
             self.review_delays_of(name, now);
             self.check_volumes(now);
@@ -89,7 +92,8 @@ impl State {
         let waiting = self.queue.iter().filter(|queued| !listed.contains(&queued.pod.uid));
         let mut unlisted: Vec<Arc<Pod>> = waiting.map(|queued| queued.pod.clone()).collect();
         unlisted.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        unlisted.extend(self.cache.missing_from(listed));
+        let placed = self.cache.missing_from(listed).into_iter();
+        unlisted.extend(placed.filter(|pod| !self.is_backup_on_its_way(&pod.key)));
         for pod in unlisted {
             self.pod_gone(&pod, now);
         }
@@ -100,11 +104,14 @@ impl State {
         if self.tombstones.has_pod(&pod.uid) || self.is_outdated(&pod) {
             return;
         }
+        self.backup_made(&pod);
+        self.owe(&pod);
         if let Some(replaced) = self.known(&pod.key).filter(|known| known.uid != pod.uid) {
             self.pod_gone(&replaced, now);
         }
         if pod.phase.is_terminal() {
             self.pod_ended(&pod, now);
+            self.backup_may_have_ended(&pod, now);
         } else if pod.node.is_some() {
             self.put_placed(pod, now);
         } else if self.profile_by_name.contains_key(&pod.scheduler_name) {
@@ -137,6 +144,7 @@ impl State {
         self.preemptions.end(&pod.uid);
         self.denominate(&pod, Some(slot), now);
         let old = self.cache.put(&mut self.snapshot, Placed { pod: pod.clone(), slot, confirmed: true });
+        self.cover_placed(&pod, slot, now);
         if self.profile_by_name.contains_key(&pod.scheduler_name) {
             self.bounds.put(&pod, slot);
         }
@@ -214,6 +222,7 @@ impl State {
     /// The pod is deleted. A late word of it must not bring it back.
     pub(super) fn pod_gone(&mut self, pod: &Pod, now: Time) {
         self.tombstones.bury_pod(pod.uid.clone(), now);
+        self.owe_no_more(&pod.uid);
         self.forget_pod(pod, now);
     }
 
@@ -229,6 +238,7 @@ impl State {
         self.denominate(pod, None, now);
         if let Some(freed) = self.cache.remove(&mut self.snapshot, &pod.key) {
             self.note_pod_ends(&freed.pod, freed.slot, now);
+            self.cover_gone(&freed.pod, freed.slot, now);
             self.wake(&ClusterEvent::PodFreed(&freed.pod), now);
         }
         self.pod_goes(&pod.uid, now);

@@ -147,7 +147,12 @@ fn decide(state: &mut State, pod: &PodKey) -> Option<Outcome> {
             | Action::Preempt(_)
             | Action::AnnouncePreempted(_)
             | Action::Nominate(..)
-            | Action::UseDelays(_) => (),
+            | Action::UseDelays(_)
+            | Action::CreateBackup(_)
+            | Action::DeleteBackup(_)
+            | Action::WriteCover(_)
+            | Action::AnnounceCover(_)
+            | Action::AnnounceBackups(_) => (),
         }
     }
     None

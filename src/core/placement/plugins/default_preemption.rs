@@ -121,7 +121,7 @@ fn said(text: &str) -> Reason {
 /// Whether the pod has preempted already, and its victims take their time to end
 /// (upstream: `PodEligibleToPreemptOthers`).
 fn waits_for_victims(unschedulable: &Unschedulable<'_>) -> bool {
-    let Cycle { pod, snapshot } = unschedulable.cycle;
+    let Cycle { pod, snapshot, .. } = unschedulable.cycle;
     let Some(slot) = snapshot.nominations.of(&pod.uid) else { return false };
     // Where nothing helps any more, another node is looked for.
     if unschedulable.diagnosis.resolvable_on(slot) == Resolvable::No {

@@ -1,5 +1,6 @@
 //! The plugins: one file each, one line each in [`REGISTRY`].
 
+pub mod backup_reservation;
 pub mod cloud_offload;
 pub mod default_binder;
 pub mod default_preemption;
@@ -172,6 +173,13 @@ pub const REGISTRY: &[Registration] = &[
         weight: 2,
         points: &[PreEnqueue, PreFilter, Filter, PostFilter, Score, Reserve, PreBind],
         build: || Box::new(dynamic_resources::DynamicResources),
+    },
+    Registration {
+        name: "BackupReservation",
+        is_ours: true,
+        weight: 0,
+        points: &[PreFilter, Filter, Reserve],
+        build: || Box::new(backup_reservation::BackupReservation::off()),
     },
     Registration {
         name: "DefaultPreemption",

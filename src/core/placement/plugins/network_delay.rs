@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::delay::{
-    AnchorNodes, DECISION_ANNOTATION, DelayConstraint, DelayConstraints, Replicas, Row, Unresolved, is_node,
-    is_replica, is_unheard, resolve,
+    AnchorNodes, DECISION_ANNOTATION, DelayConstraint, DelayConstraints, Replicas, Row, Unresolved,
+    after_loss, is_node, is_replica, is_unheard, resolve,
 };
 use crate::model::{Delay, NodeName, Pod};
 use crate::placement::{
@@ -239,7 +239,11 @@ impl NodeScorer for Ball<'_> {
 impl<'a> Bound<'a> {
     fn new(cycle: Cycle<'a>, constraint: DelayConstraint, replicas: Replicas) -> Result<Self, Unresolved> {
         let snapshot = cycle.snapshot;
-        let rows = match resolve(snapshot, cycle.pod, &constraint.anchor)? {
+        let mut nodes = resolve(snapshot, cycle.pod, &constraint.anchor)?;
+        if let Some(lost) = cycle.lost {
+            nodes = after_loss(snapshot, cycle.pod, &constraint.anchor, nodes, lost)?;
+        }
+        let rows = match nodes {
             AnchorNodes::On(slots) => {
                 slots.into_iter().map(|slot| (slot, snapshot.delays.row(slot))).collect()
             }

@@ -195,7 +195,7 @@ mod tests {
     #[track_caller]
     fn check_narrow(pod: &TestPod, expected: &str) {
         let snapshot = crate::placement::Snapshot::default();
-        let found = match plugin().pre_filter(Cycle { pod, snapshot: &snapshot }) {
+        let found = match plugin().pre_filter(Cycle::of(pod, &snapshot)) {
             PreFilter::Skip => "skip".into(),
             PreFilter::Check(_) => "all".into(),
             PreFilter::Narrow(names, _) => names.iter().map(NodeName::as_str).collect::<Vec<_>>().join(" "),

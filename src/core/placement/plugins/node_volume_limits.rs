@@ -26,7 +26,7 @@ impl Plugin for NodeVolumeLimits {
         "NodeVolumeLimits"
     }
 
-    fn pre_filter<'a>(&'a self, Cycle { pod, snapshot }: Cycle<'a>) -> PreFilter<'a> {
+    fn pre_filter<'a>(&'a self, Cycle { pod, snapshot, .. }: Cycle<'a>) -> PreFilter<'a> {
         if pod.volumes.is_empty() {
             return PreFilter::Skip;
         }

@@ -71,7 +71,7 @@ impl Plugin for VolumeBinding {
         "VolumeBinding"
     }
 
-    fn pre_filter<'a>(&'a self, Cycle { pod, snapshot }: Cycle<'a>) -> PreFilter<'a> {
+    fn pre_filter<'a>(&'a self, Cycle { pod, snapshot, .. }: Cycle<'a>) -> PreFilter<'a> {
         if !pod.volumes.iter().any(|volume| volume.claim().is_some()) {
             return PreFilter::Skip;
         }

@@ -31,7 +31,7 @@ impl Plugin for VolumeRestrictions {
         "VolumeRestrictions"
     }
 
-    fn pre_filter<'a>(&'a self, Cycle { pod, snapshot }: Cycle<'a>) -> PreFilter<'a> {
+    fn pre_filter<'a>(&'a self, Cycle { pod, snapshot, .. }: Cycle<'a>) -> PreFilter<'a> {
         if pod.volumes.is_empty() {
             return PreFilter::Skip;
         }

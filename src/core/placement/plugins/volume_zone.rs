@@ -39,7 +39,7 @@ impl Plugin for VolumeZone {
         "VolumeZone"
     }
 
-    fn pre_filter<'a>(&'a self, Cycle { pod, snapshot }: Cycle<'a>) -> PreFilter<'a> {
+    fn pre_filter<'a>(&'a self, Cycle { pod, snapshot, .. }: Cycle<'a>) -> PreFilter<'a> {
         let mut places = Vec::new();
         for claim in named_claims(pod) {
             match volume_of(pod, claim, snapshot) {

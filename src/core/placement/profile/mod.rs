@@ -11,9 +11,10 @@ pub use assemble::ProfileError;
 pub use lists::{ListedPlugin, PluginList, PluginLists};
 
 use super::plugins::Registration;
+use super::plugins::backup_reservation::BackupReservation;
 use super::plugins::cloud_offload::{CloudOffload, CloudOffloadMode};
 use super::plugins::vmi_capacity::{VmiCapacity, VmiCapacityMode};
-use super::{Plugin, Point};
+use super::{BackupRule, Plugin, Point};
 use crate::model::Name;
 
 /// A plugin as a profile uses it.
@@ -138,6 +139,11 @@ impl Profile {
         self
     }
 
+    /// How pods are covered by backups, if they are.
+    pub fn backup_rule(&self) -> Option<BackupRule> {
+        self.at(Point::Reserve).iter().find_map(|enabled| enabled.plugin.backup_rule())
+    }
+
     /// Whether `pod` may be tried; else why not (PreEnqueue), and by which plugin.
     pub fn gate(&self, pod: &crate::model::Pod) -> Option<(usize, super::Reason)> {
         let gates = self.at(Point::PreEnqueue).iter();
@@ -148,6 +154,7 @@ impl Profile {
 /// A plugin with the arguments that are the default for a profile of this name.
 fn default_plugin(scheduler_name: &str, registration: &Registration) -> Box<dyn Plugin> {
     match registration.name {
+        "BackupReservation" => Box::new(BackupReservation::default_of_profile(scheduler_name)),
         "CloudOffload" => {
             Box::new(CloudOffload::with_mode(CloudOffloadMode::default_of_profile(scheduler_name)))
         }

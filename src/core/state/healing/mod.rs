@@ -1,15 +1,28 @@
-//! Healing: what is made of nodes that fail.
+//! Healing: what is kept ready for the loss of a node, and what is made of nodes that fail.
 //!
 //! ```text
 //! evidence   what is told of nodes beside their objects: agents' words, Leases, a knock at the door
 //! verdicts   verdicts that turned: who is no candidate any more, who is again, and what is said of it
 //! fate       which pods of a failed node may go, and when
 //! evict      they go: one request a pod, each checked once more right before it is written
+//! cover      who is covered by which node's backup, and the pods by which that has room
 //! ```
 //!
 //! All of it follows from the present evidence and the present pods, so a scheduler that starts in the middle goes on
 //! where the one before ended.
 
+mod cover;
+#[cfg(test)]
+mod cover_bench;
+mod cover_events;
+mod cover_judge;
+mod cover_owed;
+mod cover_pieces;
+#[cfg(test)]
+mod cover_random;
+mod cover_reserve;
+#[cfg(test)]
+mod cover_tests;
 mod evict;
 mod evidence;
 mod fate;
@@ -20,6 +33,8 @@ mod verdicts;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub(super) use cover::Cover;
+pub use cover::CoverCount;
 pub use evict::{EvictOutcome, Evicted, Eviction};
 pub use evidence::{HealthNews, Knock};
 pub use fate::FAILOVER_ANNOTATION;

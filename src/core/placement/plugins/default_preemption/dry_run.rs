@@ -31,7 +31,7 @@ static NO_VICTIMS: Reason = Reason::Fixed("No preemption victims found for incom
 
 /// Tries the nodes until `enough` of so many nodes are candidates, one of which keeps every budget.
 pub(super) fn run(unschedulable: &Unschedulable<'_>, enough: impl Fn(usize) -> usize) -> DryRun {
-    let Cycle { pod, snapshot } = unschedulable.cycle;
+    let Cycle { pod, snapshot, .. } = unschedulable.cycle;
     let nodes: Vec<NodeView<'_>> = match &unschedulable.diagnosis.pre_filter {
         Some(rejection) if rejection.resolvable == Resolvable::ByPreemption => {
             snapshot.nodes.iter().collect()
@@ -74,7 +74,7 @@ pub(super) fn join(failures: &[String]) -> Option<String> {
 }
 
 fn try_node<'a>(unschedulable: &Unschedulable<'a>, node: NodeView<'a>) -> Tried {
-    let Cycle { pod, snapshot } = unschedulable.cycle;
+    let Cycle { pod, snapshot, .. } = unschedulable.cycle;
     if !node.usage.has_below(pod.priority) {
         return Tried::Rejected(Rejection::unresolvable(NO_VICTIMS.clone()));
     }

@@ -31,7 +31,7 @@ pub(super) struct Check<'a> {
 impl<'a> Check<'a> {
     /// What there is to check for the pod, if anything.
     pub(super) fn of(cycle: Cycle<'a>) -> Option<Self> {
-        let Cycle { pod, snapshot } = cycle;
+        let Cycle { pod, snapshot, .. } = cycle;
         let (required, required_anti) = term::required(pod);
         if required.is_empty() && required_anti.is_empty() && snapshot.affinities.is_empty() {
             return None;
@@ -88,7 +88,7 @@ impl<'a> Check<'a> {
 
     /// Tries out what would be with so many more pods such as `pod` on a node.
     fn change(&mut self, pod: &Pod, node: NodeView<'_>, by: i64) {
-        let Cycle { pod: judged, snapshot } = self.cycle;
+        let Cycle { pod: judged, snapshot, .. } = self.cycle;
         let existing = pod.pod_affinity.iter().flat_map(|affinity| &affinity.required_anti);
         for term in existing.filter(|term| term.matches(judged, &self.namespace_labels)) {
             self.kept_off.change(&term.topology_key, node, by);

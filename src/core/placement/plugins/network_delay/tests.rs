@@ -48,7 +48,7 @@ fn of_kind(kind: &str, name: &str) -> Pod {
 
 /// The nodes that are admitted, or the pod's rejection.
 fn admitted(snapshot: &Snapshot, pod: &Pod) -> String {
-    let filter = match NetworkDelay.pre_filter(Cycle { pod, snapshot }) {
+    let filter = match NetworkDelay.pre_filter(Cycle::of(pod, snapshot)) {
         PreFilter::Skip => return "unconstrained".to_owned(),
         PreFilter::Check(filter) | PreFilter::Narrow(_, filter) => filter,
         PreFilter::Reject(rejection) => return rejection.reason.to_string(),
@@ -160,8 +160,7 @@ fn using_more_of_the_bound_is_better_up_to_a_margin() {
     let snapshot = line(&[]);
     let scores = |bound: &str| -> Vec<i64> {
         let web = pod("web", &[("delay_a", bound)], &[]);
-        let PreScore::Score(scorer) = NetworkDelay.pre_score(Cycle { pod: &web, snapshot: &snapshot }, &[])
-        else {
+        let PreScore::Score(scorer) = NetworkDelay.pre_score(Cycle::of(&web, &snapshot), &[]) else {
             panic!("no score")
         };
         ["a", "b", "c", "d"].map(|name| scorer.score(snapshot.nodes.find(name).unwrap())).to_vec()
@@ -202,7 +201,7 @@ fn check_without(pod: &Pod, placed: &[(&Pod, &str)], expected: &str) {
         let slot = snapshot.nodes.slot(node).unwrap();
         snapshot.nodes.usage_mut(slot).unwrap().add(&std::sync::Arc::new((*pod).clone()));
     }
-    let PreFilter::Check(filter) = NetworkDelay.pre_filter(Cycle { pod, snapshot: &snapshot }) else {
+    let PreFilter::Check(filter) = NetworkDelay.pre_filter(Cycle::of(pod, &snapshot)) else {
         panic!("no check")
     };
     let fork = filter.fork().unwrap();

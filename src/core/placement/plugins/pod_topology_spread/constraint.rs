@@ -25,7 +25,7 @@ pub(super) fn constraints<'a>(
     cycle: Cycle<'a>,
     consequence: WhenUnsatisfiable,
 ) -> Vec<Constraint<'a>> {
-    let Cycle { pod, snapshot } = cycle;
+    let Cycle { pod, snapshot, .. } = cycle;
     let own = !pod.spread.is_empty();
     let all = if own { &pod.spread[..] } else { &plugin.defaults[..] };
     let mut terms = all.iter().filter(|terms| terms.when_unsatisfiable == consequence).peekable();

@@ -68,7 +68,7 @@ fn count_by_domain(
     candidates: &[NodeSlot],
     takes_part: impl Fn(NodeSlot) -> bool,
 ) -> (Counts, f64) {
-    let Cycle { pod, snapshot } = cycle;
+    let Cycle { pod, snapshot, .. } = cycle;
     let topology = &constraint.topology;
     let domain = |slot: NodeSlot| topology.of(slot).unwrap_or(Domain::EMPTY).idx();
     let mut by_domain = vec![None; topology.num_domains()];

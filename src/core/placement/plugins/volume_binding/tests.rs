@@ -82,8 +82,7 @@ fn fill(snapshot: &mut Snapshot, claims: &[Claim], volumes: &[PersistentVolume])
 #[test]
 fn a_pod_without_claims_is_of_no_concern() {
     let snapshot = cluster();
-    let pre_filter =
-        |pod: &Pod| matches!(plugin().pre_filter(Cycle { pod, snapshot: &snapshot }), PreFilter::Skip);
+    let pre_filter = |pod: &Pod| matches!(plugin().pre_filter(Cycle::of(pod, &snapshot)), PreFilter::Skip);
     assert!(pre_filter(&pod("web")));
     let disk = PodVolume::Disk(crate::model::Disk::Cinder { id: "d".into() });
     assert!(pre_filter(&pod("web").volume(disk)));
@@ -173,9 +172,7 @@ fn check_plan(pod: &Pod, claims: &[Claim], volumes: &[PersistentVolume], expecte
     let mut snapshot = cluster();
     fill(&mut snapshot, claims, volumes);
     let plugin = plugin();
-    let PreFilter::Check(check) = plugin.pre_filter(Cycle { pod, snapshot: &snapshot }) else {
-        panic!("no check")
-    };
+    let PreFilter::Check(check) = plugin.pre_filter(Cycle::of(pod, &snapshot)) else { panic!("no check") };
     let plan = check.volume_plan(snapshot.nodes.iter().next().unwrap());
     let lines = plan.iter().flat_map(|plan| &plan.writes).map(|write| match write {
         VolumeWrite::Bind { volume, claim } => format!("bind {} to {}", volume.name, claim.key.name),

@@ -90,8 +90,7 @@ fn without_its_user_the_claim_can_be_used() {
     let stranger = Pod { volumes: user.volumes.clone(), ..stranger };
     let snapshot = claimed("ReadWriteOncePod", 1);
     let node = snapshot.nodes.iter().next().unwrap();
-    let PreFilter::Check(check) = VolumeRestrictions.pre_filter(Cycle { pod: &web, snapshot: &snapshot })
-    else {
+    let PreFilter::Check(check) = VolumeRestrictions.pre_filter(Cycle::of(&web, &snapshot)) else {
         panic!("nothing to check")
     };
     let mut fork = check.fork().unwrap();

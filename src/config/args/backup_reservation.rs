@@ -1,0 +1,63 @@
+//! Arguments of BackupReservation.
+
+use edge_core::placement::plugins::backup_reservation::BackupReservation;
+use edge_core::placement::{BackupMode, BackupPolicy, BackupRule, Plugin};
+use serde::{Deserialize, Serialize};
+
+use super::{Args, Context};
+use crate::config::error::{FieldErrors, Path};
+
+/// Which pods are covered by backups, and how strictly.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct BackupReservationArgs {
+    mode: String,
+    policy: String,
+    /// The image of backups where that of the scheduler itself is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
+}
+
+impl Args for BackupReservationArgs {
+    const PLUGIN: &'static str = "BackupReservation";
+
+    fn complete(&mut self, profile: &Context<'_>) {
+        if self.mode.is_empty() {
+            // Who enables the plugin by its name wants pods to be covered.
+            let mode = if profile.enabled {
+                BackupMode::Pods
+            } else {
+                BackupMode::default_of_profile(profile.scheduler_name)
+            };
+            mode.name().clone_into(&mut self.mode);
+        }
+        if self.policy.is_empty() {
+            BackupPolicy::default().name().clone_into(&mut self.policy);
+        }
+    }
+
+    fn validate(&self, path: &Path, errors: &mut FieldErrors) {
+        if BackupMode::from_name(&self.mode).is_none() {
+            errors.unsupported(path.child("mode"), &self.mode, &BackupMode::ALL.map(BackupMode::name));
+        }
+        if BackupPolicy::from_name(&self.policy).is_none() {
+            let known = BackupPolicy::ALL.map(BackupPolicy::name);
+            errors.unsupported(path.child("policy"), &self.policy, &known);
+        }
+        if self.image.as_ref().is_some_and(|image| image.trim().is_empty()) {
+            errors.invalid(path.child("image"), "", "give an image, or leave it out");
+        }
+    }
+
+    fn plugin(&self) -> Option<Box<dyn Plugin>> {
+        let rule = BackupRule {
+            mode: BackupMode::from_name(&self.mode)?,
+            policy: BackupPolicy::from_name(&self.policy)?,
+        };
+        Some(Box::new(BackupReservation { rule }))
+    }
+
+    fn backup_image(&self) -> Option<&str> {
+        self.image.as_deref()
+    }
+}

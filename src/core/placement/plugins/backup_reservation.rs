@@ -1,0 +1,130 @@
+//! BackupReservation: a place on another node for a pod whose node dies, as Filter and at Reserve.
+
+use crate::model::Pod;
+use crate::placement::{
+    BACKUP_ANNOTATION, BACKUP_NODE_ANNOTATION, BackupMode, BackupPolicy, BackupRule, BackupSearch,
+    ClusterEvent, Cycle, NoBackup, NodeFilter, NodeSlot, NodeView, Plugin, PreFilter, Reason, Rejection,
+    Verdict, WantsBackup,
+};
+
+/// Chooses the node that has a pod's backup: another one, within the pod's own delay constraints and fit for it in
+/// every other way, whose reserve has to grow least. What is to be reserved there is made by the state machine.
+///
+/// **Filter.** Nodes that are suspected to be lost admit nobody. Where the policy is `Required`, a node admits a pod
+/// that is to be covered only if another one can be its backup.
+///
+/// **Reserve.** The backup's node is written into the pod with the binding. Where the policy is `BestEffort` a
+/// pod that can't be covered is bound without.
+#[derive(Default)]
+pub struct BackupReservation {
+    /// Which pods, and how strictly.
+    pub rule: BackupRule,
+}
+
+/// The check for one pod.
+struct Reservation<'a> {
+    cycle: Cycle<'a>,
+    /// What is asked for; none if the pod is not to be covered.
+    policy: Option<BackupPolicy>,
+}
+
+const SUSPECT: Reason = Reason::Fixed("node(s) were suspected to be lost");
+const NO_BACKUP: Reason = Reason::Fixed("node(s) had no other node for the pod's backup");
+
+// === impl BackupReservation ===
+
+impl BackupReservation {
+    /// Covers the pods of a profile of this name as it does by default.
+    pub fn default_of_profile(scheduler_name: &str) -> Self {
+        let mode = BackupMode::default_of_profile(scheduler_name);
+        Self { rule: BackupRule { mode, ..BackupRule::default() } }
+    }
+
+    /// Covers no pod.
+    pub fn off() -> Self {
+        Self { rule: BackupRule { mode: BackupMode::Off, ..BackupRule::default() } }
+    }
+}
+
+impl Plugin for BackupReservation {
+    fn name(&self) -> &'static str {
+        "BackupReservation"
+    }
+
+    fn pre_filter<'a>(&'a self, cycle: Cycle<'a>) -> PreFilter<'a> {
+        // Who looks for a backup asks what the others say.
+        if cycle.lost.is_some() {
+            return PreFilter::Skip;
+        }
+        let policy = match self.rule.wants(cycle.pod) {
+            WantsBackup::Yes => Some(self.rule.policy),
+            WantsBackup::No if cycle.snapshot.suspects.is_empty() => return PreFilter::Skip,
+            WantsBackup::No => None,
+            WantsBackup::Unclear(value) => {
+                let text = format!(
+                    "annotation {BACKUP_ANNOTATION}: value {value:?} is neither \"true\" nor \"false\""
+                );
+                return PreFilter::Reject(Rejection::unresolvable(Reason::said(text)));
+            }
+        };
+        PreFilter::Check(Box::new(Reservation { cycle, policy }))
+    }
+
+    fn backup_rule(&self) -> Option<BackupRule> {
+        Some(self.rule)
+    }
+
+    fn cured_by(&self, pod: &Pod, event: &ClusterEvent<'_>) -> bool {
+        // One whose annotation can't be read waits for that alone, which makes it another pod.
+        match event {
+            ClusterEvent::BackupsChanged | ClusterEvent::NodeAdded(_) => true,
+            _ if self.rule.policy != BackupPolicy::Required => false,
+            // Whatever may let the pod onto another node may give it a backup there.
+            ClusterEvent::NodeUpdated { old, new } => old != new,
+            ClusterEvent::PodFreed(_) | ClusterEvent::PodPlaced(_) | ClusterEvent::PodUpdated { .. } => {
+                self.rule.wants(pod) == WantsBackup::Yes
+            }
+            ClusterEvent::DelaysChanged(_) | ClusterEvent::Storage(_) => true,
+            _ => false,
+        }
+    }
+}
+
+// === impl Reservation ===
+
+impl Reservation<'_> {
+    fn backup(&self, primary: NodeSlot) -> Result<NodeSlot, NoBackup> {
+        let Some(profile) = self.cycle.profile else {
+            return Err(NoBackup::AwaitDelays(Vec::new()));
+        };
+        BackupSearch::new(self.cycle, profile, primary)?.choose()
+    }
+}
+
+impl NodeFilter for Reservation<'_> {
+    fn filter(&self, node: NodeView<'_>) -> Verdict {
+        if self.cycle.snapshot.suspects.contains(&node.slot) {
+            return Rejection::unresolvable(SUSPECT).into();
+        }
+        if self.policy != Some(BackupPolicy::Required) {
+            return Verdict::Fits;
+        }
+        if let Some(why) = &self.cycle.snapshot.backups.refused {
+            let text = format!("node(s) had no other node for the pod's backup: {why}");
+            return Rejection::unresolvable(Reason::said(text)).into();
+        }
+        match self.backup(node.slot) {
+            Ok(_) => Verdict::Fits,
+            Err(_) => Rejection::unresolvable(NO_BACKUP).into(),
+        }
+    }
+
+    fn reserve(&self, node: NodeView<'_>) -> Vec<(&'static str, String)> {
+        let backup = self.policy.and_then(|_| self.backup(node.slot).ok());
+        let name = backup.and_then(|slot| self.cycle.snapshot.nodes.name(slot));
+        name.map(|name| (BACKUP_NODE_ANNOTATION, name.to_string())).into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
