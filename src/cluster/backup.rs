@@ -202,7 +202,8 @@ fn body(backup: &BackupPod, home: &Home) -> Value {
         "metadata": metadata,
         "spec": {
             "nodeName": node.as_str(),
-            "schedulerName": SCHEDULER,
+            // Nobody places it: its node is chosen already.
+            "schedulerName": value,
             "priorityClassName": BACKUP_PRIORITY,
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": false,

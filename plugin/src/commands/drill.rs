@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
-use edge_core::model::{Node, NodeName, Pod, Taint, TaintEffect};
-use edge_core::placement::NodeSlot;
+use edge_core::model::{Node, NodeName, Pod, Resources, Taint, TaintEffect};
+use edge_core::placement::{NodeSlot, is_backup};
 use serde::Serialize;
 
 use crate::cluster::Gaps;
@@ -19,9 +19,9 @@ use crate::world::{Served, World};
 
 /// Show what would happen to its pods if a node died; nothing is touched
 ///
-/// Pods are placed anew by the scheduler's own code, one after the other, by priority. Moved: another
-/// node has room for it. Lost: nowhere, or nothing would make it anew. Backups are not kept yet, so no
-/// pod is covered.
+/// Pods are placed anew by the scheduler's own code, one after the other, by priority. Covered: room is
+/// kept for it by its backup. Moved: another node has room for it. Lost: nowhere, or nothing would make
+/// it anew.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub(crate) struct Drill {
@@ -109,12 +109,22 @@ fn die(world: &mut World, served: &Served, name: &NodeName) -> Option<Death> {
     let node = world.snapshot.nodes.get(slot)?.node.clone();
     let mut pods: Vec<Arc<Pod>> = world.snapshot.nodes.get(slot)?.usage.pods.clone();
     pods.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.key.cmp(&b.key)));
+    let backups: Vec<Option<NodeSlot>> = pods.iter().map(|pod| backup(world, served, pod, slot)).collect();
     world.snapshot.nodes.put(dead(&node));
     for pod in &pods {
         world.snapshot.remove_pod(pod, slot);
     }
     let mut fates: Vec<Option<Fate>> = pods.iter().map(|pod| doomed(pod)).collect();
     let mut placed = Vec::new();
+    for ((pod, backup), fate) in pods.iter().zip(backups).zip(&mut fates) {
+        if let Some(backup) = backup.filter(|_| makes_anew(pod)) {
+            *fate = Some(Fate::new(pod, COVERED, Some(world.name(backup).to_string()), None));
+            // It is there for those that have to be near it; its room is counted as that of the backup.
+            let there = Arc::new(Pod { requests: Resources::default(), ..(**pod).clone() });
+            world.snapshot.add_pod(&there, backup);
+            placed.push((there, backup));
+        }
+    }
     // A pod may have to be near one that died with it, so those that found no place are tried again when one did.
     loop {
         let before = placed.len();
@@ -136,8 +146,8 @@ fn die(world: &mut World, served: &Served, name: &NodeName) -> Option<Death> {
     }
     let fates: Vec<Fate> = fates.into_iter().flatten().collect();
     let count = |fate: &str| fates.iter().filter(|it: &&Fate| it.is == fate).count();
-    let (moved, lost) = (count(MOVED), count(LOST));
-    Some(Death { node: name.to_string(), pods: fates.len(), covered: 0, moved, lost, fates })
+    let (covered, moved, lost) = (count(COVERED), count(MOVED), count(LOST));
+    Some(Death { node: name.to_string(), pods: fates.len(), covered, moved, lost, fates })
 }
 
 /// The node as the cluster has it once nothing is heard of it: it is an anchor still, but takes no pods.
@@ -148,6 +158,12 @@ fn dead(node: &Node) -> Node {
     Node { taints: taints.collect(), allowed_pods: 0, ..node.clone() }
 }
 
+/// The node of the pod's backup, if it would do.
+fn backup(world: &mut World, served: &Served, pod: &Arc<Pod>, slot: NodeSlot) -> Option<NodeSlot> {
+    world.backup(pod, slot, &served.profile(&pod.scheduler_name))
+}
+
+const COVERED: &str = "covered";
 const MOVED: &str = "moved";
 const LOST: &str = "lost";
 /// What a node has that the cluster hears nothing of (upstream: `core/v1.TaintNodeUnreachable`).
@@ -156,12 +172,12 @@ const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 /// Whether the pod is made anew elsewhere: not where it belongs to the node itself.
 fn makes_anew(pod: &Pod) -> bool {
     let owner = pod.owner.as_ref().map(|owner| &*owner.kind);
-    !pod.terminating && !matches!(owner, None | Some("DaemonSet" | "Node"))
+    !pod.terminating && !is_backup(pod) && !matches!(owner, None | Some("DaemonSet" | "Node"))
 }
 
 /// What becomes of a pod that nothing makes anew; nothing of one that belongs to the node or is ending.
 fn doomed(pod: &Pod) -> Option<Fate> {
-    let is_lost = pod.owner.is_none() && !pod.terminating;
+    let is_lost = pod.owner.is_none() && !pod.terminating && !is_backup(pod);
     let why = || "nothing makes it anew: it has no controller".to_owned();
     is_lost.then(|| Fate::new(pod, LOST, None, Some(why())))
 }

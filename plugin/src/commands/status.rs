@@ -1,10 +1,14 @@
 //! `kubectl edge status`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
 use clap::Args;
 use edge_api::names::{NAMESPACE, SCHEDULER};
+use edge_core::model::Pod;
+use edge_core::placement::{BACKUP_NODE_ANNOTATION, Profile, WantsBackup, is_backup};
+use edge_core::wire::{Interner, PodObject};
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -65,6 +69,8 @@ struct StatusReport {
     reports: Option<Reports>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pods: Option<Pods>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backups: Option<Backups>,
 }
 
 #[derive(Serialize)]
@@ -79,6 +85,19 @@ struct Leader {
 struct Pods {
     placed: usize,
     waiting: usize,
+}
+
+/// What is kept for pods whose node dies.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Backups {
+    /// Placed pods with a delay constraint, or that ask, with a backup and without.
+    covered: usize,
+    uncovered: usize,
+    /// Nodes that reserve something.
+    nodes: usize,
+    milli_cpu: i64,
+    memory_bytes: i64,
 }
 
 // === impl Status ===
@@ -114,6 +133,8 @@ async fn look(session: &Session, cluster: &Cluster) -> Result<Output, Failure> {
     let reports = gaps.allow(cluster, reports, "list nodedelays", "what the agents report")?.flatten();
     let pods = pods(store, &profiles).await;
     let pods = gaps.allow(cluster, pods, "list pods", "counts of pods")?;
+    let backups = backups(store, &profiles).await;
+    let backups = gaps.allow(cluster, backups, "list pods", "backups")?;
     let leader = leader(store).await;
     let leader = gaps.allow(cluster, leader, "get leases in edge-system", "the leader")?;
     // One that may not be seen is none that is missing.
@@ -132,6 +153,7 @@ async fn look(session: &Session, cluster: &Cluster) -> Result<Output, Failure> {
         leader: leader.flatten(),
         leads,
         pods: pods.filter(|_| is_installed),
+        backups: backups.filter(|_| is_installed),
         reports: reports.filter(|_| is_installed),
         rollouts,
     };
@@ -173,6 +195,37 @@ async fn pods(store: Store<'_>, profiles: &[String]) -> Result<Pods, kube::Error
         pods.waiting += store.count("/api/v1/pods", &query("%3D")).await?;
     }
     Ok(pods)
+}
+
+async fn backups(store: Store<'_>, profiles: &[String]) -> Result<Backups, kube::Error> {
+    let mut found = Backups::default();
+    for profile in profiles {
+        let Some(rule) = Profile::known(profile).and_then(|it| it.backup_rule()) else { continue };
+        let query = format!("fieldSelector=spec.schedulerName%3D{profile}%2Cspec.nodeName%21%3D");
+        for pod in pods_of(store, "/api/v1/pods", &query).await? {
+            if rule.wants(&pod) == WantsBackup::Yes && !pod.terminating && !pod.phase.is_terminal() {
+                let is_covered = pod.annotations.get(BACKUP_NODE_ANNOTATION).is_some();
+                *(if is_covered { &mut found.covered } else { &mut found.uncovered }) += 1;
+            }
+        }
+    }
+    let mut nodes = BTreeSet::new();
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/pods");
+    for pod in pods_of(store, &path, "").await?.iter().filter(|pod| is_backup(pod)) {
+        nodes.extend(pod.node.clone());
+        found.milli_cpu += pod.requests.cpu.0;
+        found.memory_bytes += pod.requests.memory.0;
+    }
+    found.nodes = nodes.len();
+    Ok(found)
+}
+
+/// The pods at this path that can be read.
+async fn pods_of(store: Store<'_>, path: &str, query: &str) -> Result<Vec<Pod>, kube::Error> {
+    let mut interner = Interner::default();
+    let objects = store.list(path, query).await?.into_iter();
+    let objects = objects.filter_map(|value| serde_json::from_value::<PodObject>(value).ok());
+    Ok(objects.filter_map(|object| object.into_pod(&mut interner).ok()).collect())
 }
 
 async fn leader(store: Store<'_>) -> Result<Option<Leader>, kube::Error> {
@@ -217,7 +270,23 @@ impl Report for StatusReport {
         if let Some(pods) = &self.pods {
             line("pods", &format!("{} placed, {} waiting", pods.placed, pods.waiting));
         }
+        if let Some(backups) = self.backups.as_ref().filter(|it| it.covered + it.uncovered > 0) {
+            let shown = backups.shown();
+            line("backups", &if backups.uncovered == 0 { look.good(&shown) } else { look.warning(&shown) });
+        }
         text
+    }
+}
+
+// === impl Backups ===
+
+impl Backups {
+    fn shown(&self) -> String {
+        let Self { covered, uncovered, nodes, milli_cpu, memory_bytes } = self;
+        let (all, mebibytes) = (covered + uncovered, memory_bytes >> 20);
+        format!(
+            "{covered} of {all} pods covered, {milli_cpu}m CPU and {mebibytes}Mi reserved on {nodes} nodes"
+        )
     }
 }
 

@@ -1,13 +1,16 @@
 //! What the scheduler would say of a pod.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use edge_core::delay::{
     AnchorNodes, DELAY_ANNOTATION, DELAY_LABEL_PREFIX, DelayConstraint, DelayConstraints, DelayRow, Replicas,
     resolve,
 };
 use edge_core::model::{Delay, Labels, Name, NodeName, Pod};
-use edge_core::placement::{Decision, Explanation, NodeSlot, Profile, Scores, explain, place, scores};
+use edge_core::placement::{
+    BackupSearch, Cycle, Decision, Explanation, NoSearch, NodeSlot, Profile, Scores, explain, place, scores, unplaced,
+};
 
 use super::{World, now};
 
@@ -103,6 +106,30 @@ impl World {
             Decision::AwaitDelays(nodes) => Err(format!("delays from {} are not known", joined(&nodes))),
             Decision::Fail(why) => Err(why),
         }
+    }
+
+    /// The node of the pod's backup, if it has one and that would do were the pod's own node lost.
+    pub(crate) fn backup(&mut self, pod: &Arc<Pod>, slot: NodeSlot, profile: &Profile) -> Option<NodeSlot> {
+        let entry = self.snapshot.backups.book.remove(&pod.uid)?;
+        self.snapshot.remove_pod(pod, slot);
+        let judged = unplaced(pod);
+        self.load_delays(&judged);
+        let search = |world: &Self| {
+            let cycle = Cycle::within(&judged, &world.snapshot, profile);
+            BackupSearch::new(cycle, profile, slot).map(|search| search.may_keep(entry.backup))
+        };
+        let mut may_keep = search(self);
+        if let Err(NoSearch::AwaitDelays(nodes)) = &may_keep {
+            for node in nodes {
+                let row = DelayRow { from: node.clone(), to: Vec::new() };
+                self.snapshot.delays.load(&row, &mut self.snapshot.nodes, now());
+            }
+            may_keep = search(self);
+        }
+        self.snapshot.add_pod(pod, slot);
+        let backup = entry.backup;
+        self.snapshot.backups.book.put(pod.uid.clone(), entry);
+        may_keep.unwrap_or(false).then_some(backup)
     }
 
     /// What the plugins make of the nodes that the pod fits, best first.

@@ -17,9 +17,10 @@ pub(crate) use served::Served;
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge_core::cover::Covered;
 use edge_core::delay::DelayTable;
-use edge_core::model::{Pod, SelectorKind, Time};
-use edge_core::placement::Snapshot;
+use edge_core::model::{NodeName, Pod, SelectorKind, Time};
+use edge_core::placement::{BACKUP_NODE_ANNOTATION, NodeSlot, Snapshot};
 use edge_core::wire::{
     ClaimObject, CsiDriverObject, CsiNodeObject, DisruptionBudgetObject, Interner, LabelledObject,
     NamespaceObject, NodeObject, PersistentVolumeObject, PodObject, SelectingObject, StorageCapacityObject,
@@ -88,9 +89,22 @@ impl World {
         match &pod.node {
             Some(node) => {
                 let slot = self.snapshot.nodes.slot_of(node);
+                self.put_cover(&pod, slot);
                 self.snapshot.add_pod(&Arc::new(pod), slot);
             }
             None => self.waiting.push(pod),
+        }
+    }
+}
+
+impl World {
+    /// Where the pod says that its backup is.
+    fn put_cover(&mut self, pod: &Pod, primary: NodeSlot) {
+        let told = pod.annotations.get(BACKUP_NODE_ANNOTATION).filter(|_| !pod.terminating);
+        let backup = told.map(|name| self.snapshot.nodes.slot_of(&NodeName::from(name)));
+        if let Some(backup) = backup.filter(|backup| *backup != primary) {
+            let covered = Covered { primary, backup, demand: pod.requests.clone() };
+            self.snapshot.backups.book.put(pod.uid.clone(), covered);
         }
     }
 }
