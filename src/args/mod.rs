@@ -83,7 +83,7 @@ pub struct Cli {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// The probe agent.
-    Probe(ProbeArgs),
+    Probe(Box<ProbeArgs>),
     /// A pod that takes up room and does nothing: what backups run. It ends when it is asked to.
     Pause,
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 /// Plugins that kube-scheduler has none of.
-const NOT_COMPARED: [&str; 3] = ["NetworkDelay", "CloudOffload", "VMICapacity"];
+const NOT_COMPARED: [&str; 4] = ["BackupReservation", "NetworkDelay", "CloudOffload", "VMICapacity"];
 
 const OURS: &str = env!("CARGO_BIN_EXE_edge-scheduler");
 static KUBE_SCHEDULER: LazyLock<PathBuf> = LazyLock::new(|| {

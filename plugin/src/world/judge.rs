@@ -9,7 +9,8 @@ use edge_core::delay::{
 };
 use edge_core::model::{Delay, Labels, Name, NodeName, Pod};
 use edge_core::placement::{
-    BackupSearch, Cycle, Decision, Explanation, NoSearch, NodeSlot, Profile, Scores, explain, place, scores, unplaced,
+    BackupSearch, Cycle, Decision, Explanation, NoSearch, NodeSlot, Profile, Scores, explain, place, scores,
+    unplaced,
 };
 
 use super::{World, now};

@@ -5,7 +5,7 @@ use edge_core::placement::{BackupMode, BackupPolicy, BackupRule, Plugin};
 use serde::{Deserialize, Serialize};
 
 use super::{Args, Context};
-use crate::config::error::{FieldErrors, Path};
+use crate::error::{FieldErrors, Path};
 
 /// Which pods are covered by backups, and how strictly.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

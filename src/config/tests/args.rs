@@ -228,6 +228,31 @@ fn what_is_made_of_delays_is_the_same_for_all_profiles() {
 }
 
 #[test]
+fn backups_are_for_those_that_ask_but_in_our_own_profiles() {
+    #[track_caller]
+    fn check_mode(profile: &str, mode: &str) {
+        let config = accepted(&format!("profiles: [{{{profile}}}]"));
+        let found = args(&config, "BackupReservation");
+        assert_eq!((&found["mode"], &found["policy"]), (&mode.into(), &"BestEffort".into()), "{profile}");
+    }
+    for profile in ["edge-scheduler", "custom-scheduler"] {
+        check_mode(&format!("schedulerName: {profile}"), "Pods");
+    }
+    for profile in ["contrail-scheduler", "default-scheduler", "own"] {
+        check_mode(&format!("schedulerName: {profile}"), "OnRequest");
+    }
+    let enabled = "plugins: {multiPoint: {enabled: [{name: BackupReservation}]}}";
+    check_mode(&format!("schedulerName: own, {enabled}"), "Pods");
+    check_args(
+        "BackupReservation",
+        "mode: On, policy: Some, image: ''",
+        "[@.mode: Unsupported value: \"On\": supported values: \"Off\", \"OnRequest\", \"Pods\", \
+         @.policy: Unsupported value: \"Some\": supported values: \"BestEffort\", \"Required\", \
+         @.image: Invalid value: \"\": give an image, or leave it out]",
+    );
+}
+
+#[test]
 fn what_ours_do_by_default_depends_on_the_profile() {
     #[track_caller]
     fn check(profile: &str, offload: &str, vmis: &str) {
