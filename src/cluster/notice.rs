@@ -242,6 +242,7 @@ impl<'a> Notice<'a> {
         };
         Self {
             pod,
+            kind: "Pod",
             scheduler_name,
             severity,
             reason,

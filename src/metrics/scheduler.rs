@@ -2,7 +2,7 @@
 
 use edge_core::model::{Resources, Time};
 use edge_core::placement::{Point, PointStatus};
-use edge_core::state::{Announcement, Evicted, Preemption, Report, ReportReason};
+use edge_core::state::{Announcement, CoverCount, Evicted, Preemption, Report, ReportReason};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
 
 use super::family::Stability::{Alpha, Beta, Stable};
@@ -338,18 +338,7 @@ impl SchedulerMetrics {
             set(&self.unwell, &[verdict], *nodes);
         }
         set(&self.frozen, &[], usize::from(*frozen));
-        set(&self.backup_pods, &["covered"], cover.covered);
-        set(&self.backup_pods, &["uncovered"], cover.uncovered);
-        self.backup_reserved.reset();
-        for (node, held) in reserves {
-            for (resource, amount) in amounts(held) {
-                self.backup_reserved.with_label_values(&[node, resource]).set(amount);
-            }
-        }
-        self.backup_covered.reset();
-        for (resource, amount) in amounts(covered_requests) {
-            self.backup_covered.with_label_values(&[resource]).set(amount);
-        }
+        self.set_cover(*cover, reserves, covered_requests);
         if let Some((name, leads)) = lease {
             set(&self.leads, &[name], usize::from(*leads));
         }
@@ -360,6 +349,22 @@ impl SchedulerMetrics {
         self.forbidden.reset();
         for resource in shortfall::forbidden() {
             set(&self.forbidden, &[resource], 1);
+        }
+    }
+
+    fn set_cover(&self, cover: CoverCount, reserves: &[(String, Resources)], covered_requests: &Resources) {
+        for (state, pods) in [("covered", cover.covered), ("uncovered", cover.uncovered)] {
+            self.backup_pods.with_label_values(&[state]).set(i64::try_from(pods).unwrap_or(i64::MAX));
+        }
+        self.backup_reserved.reset();
+        for (node, held) in reserves {
+            for (resource, amount) in amounts(held) {
+                self.backup_reserved.with_label_values(&[node, resource]).set(amount);
+            }
+        }
+        self.backup_covered.reset();
+        for (resource, amount) in amounts(covered_requests) {
+            self.backup_covered.with_label_values(&[resource]).set(amount);
         }
     }
 }

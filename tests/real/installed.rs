@@ -27,15 +27,13 @@ const EXCEPTIONS: [(&str, &str); 8] = [
     ("edge-scheduler: get leases.coordination.k8s.io in kube-node-lease", HEALS),
     ("edge-scheduler: get jobs.batch", HEALS_QUICKLY),
     ("edge-scheduler: get nodes", HEALS_QUICKLY),
-];
-
-const HEALS: &str = "pods_of_a_dead_node_are_bound_within_their_radius_and_stateful_ones_wait_for_a_fence";
-const HEALS_QUICKLY: &str = "who_wants_it_fast_does_not_wait_for_the_lease_and_a_job_keeps_its_last_chance";
     // Backups are made once there are delays.
     ("edge-scheduler: create pods in edge-system", KEEPS_ROOM),
     ("edge-scheduler: get deployments.apps edge-scheduler in edge-system", KEEPS_ROOM),
 ];
 
+const HEALS: &str = "pods_of_a_dead_node_are_bound_within_their_radius_and_stateful_ones_wait_for_a_fence";
+const HEALS_QUICKLY: &str = "who_wants_it_fast_does_not_wait_for_the_lease_and_a_job_keeps_its_last_chance";
 const KEEPS_ROOM: &str = "room_for_a_pod_is_kept_on_another_node_against_every_scheduler";
 const WRITES_DELAYS: &str = "what_a_file_says_of_an_anchor_is_shown_as_its_node_delays";
 
