@@ -19,8 +19,10 @@ const MOST_DOUBTS: u8 = 2 * BURST;
 /// In doubt the next probe goes out after this time though nothing came back: losses must not make a step late.
 const DOUBT_PERIOD: Duration = BURST_PERIOD.saturating_mul(2);
 /// How many more probes a crossed bound is confirmed by, and those of how many peers at once.
-const CONFIRMED_BY: u8 = 2;
+const CONFIRMED_BY: usize = 2;
 const CONFIRMED_AT_ONCE: usize = 32;
+/// Of fewer samples the 95th percentile is the largest.
+const TELLING: usize = 20;
 /// After so many missed in a row a peer is asked in turn again, and what was before the silence is forgotten.
 const FORGOTTEN_AFTER: u16 = 8;
 
@@ -150,12 +152,14 @@ impl Prober {
         }
     }
 
-    /// Probes these peers a few times more, now: that they crossed a bound is to be told again by newer samples. Of
-    /// very many only some, so that they can wobble around their bounds together and cost little.
+    /// Probes these peers now, a few times more and until they have samples enough for a single peak not to tell: that
+    /// they crossed a bound is to be told again by newer samples. Of very many only some are probed, so that they can
+    /// wobble around their bounds together and cost little.
     pub fn confirm<'a>(&mut self, peers: impl IntoIterator<Item = &'a NodeName>, now: Time) {
         for peer in peers.into_iter().take(CONFIRMED_AT_ONCE) {
             if let Some(peer) = self.peers.get_mut(peer) {
-                peer.burst = peer.burst.max(CONFIRMED_BY);
+                let probes = CONFIRMED_BY.max(TELLING.saturating_sub(peer.window.len()));
+                peer.burst = peer.burst.max(u8::try_from(probes).unwrap_or(u8::MAX));
                 peer.due = peer.due.min(now);
             }
         }

@@ -197,6 +197,22 @@ fn a_short_peak_is_one_sample_however_often_it_was_looked_at() {
 }
 
 #[test]
+fn a_short_peak_among_few_samples_is_over_in_time() {
+    let mut bed = Bed::new(&[("a", 2_000)], &[10_000]);
+    bed.pass(3_000);
+    let begin = bed.sent.len();
+    bed.set("a", Some(30_000));
+    while bed.sent.len() == begin {
+        bed.pass(10);
+    }
+    bed.pass(350);
+    bed.set("a", Some(2_000));
+    let within = |it: &Statistics| it.p95 == Delay::from_micros(2_000).ok();
+    bed.pass(5_000);
+    assert!(within(&bed.said_of("a")), "{:?}", bed.said_of("a"));
+}
+
+#[test]
 fn that_a_bound_was_crossed_is_said_again_after_the_api_server_was_away() {
     let mut bed = Bed::new(&[("a", 2_000)], &[10_000]);
     bed.pass(60_000);

@@ -17,10 +17,11 @@ pub enum Sample {
     Lost,
 }
 
-/// The last [`WINDOW`] samples of a peer, the oldest first.
+/// The last [`WINDOW`] samples of a peer in the order in which their probes were sent: answers may overtake each other, and
+/// that a probe was lost is known late.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Window {
-    samples: VecDeque<Sample>,
+    samples: VecDeque<(Time, Sample)>,
     missed: u16,
     answered_at: Option<Time>,
     /// When the last of those was sent that were answered.
@@ -47,7 +48,8 @@ impl Window {
         if self.samples.len() >= WINDOW {
             self.samples.pop_front();
         }
-        self.samples.push_back(sample);
+        let later = self.samples.iter().rev().take_while(|(other, _)| *other > sent).count();
+        self.samples.insert(self.samples.len() - later, (sent, sample));
         match sample {
             Sample::Answered(_) => {
                 self.missed = 0;
@@ -63,7 +65,7 @@ impl Window {
     /// Forgets all samples but so many of the newest answered ones, and what was lost between them.
     pub fn keep_newest(&mut self, answered: usize) {
         let mut left = answered;
-        let kept = self.samples.iter().rev().take_while(|sample| {
+        let kept = self.samples.iter().rev().take_while(|(_, sample)| {
             let keep = left > 0;
             left -= usize::from(keep && sample.delay().is_some());
             keep
@@ -75,11 +77,11 @@ impl Window {
     /// Forgets so many answered samples before the newest answered one.
     pub fn forget_before_newest(&mut self, answered: usize) {
         let mut seen = 0;
-        let kept = self.samples.iter().rev().filter(|sample| {
+        let kept = self.samples.iter().rev().filter(|(_, sample)| {
             seen += usize::from(sample.delay().is_some());
             sample.delay().is_none() || seen == 1 || seen > answered + 1
         });
-        let newest_first: Vec<Sample> = kept.copied().collect();
+        let newest_first: Vec<(Time, Sample)> = kept.copied().collect();
         self.samples = newest_first.into_iter().rev().collect();
     }
 
@@ -98,9 +100,9 @@ impl Window {
         self.samples.is_empty()
     }
 
-    /// The delays of the answered probes, the oldest first.
+    /// The delays of the answered probes, those sent first in front.
     pub fn delays(&self) -> impl DoubleEndedIterator<Item = Delay> {
-        self.samples.iter().filter_map(|sample| sample.delay())
+        self.samples.iter().filter_map(|(_, sample)| sample.delay())
     }
 
     /// What the samples tell at `now`.
@@ -225,6 +227,15 @@ mod tests {
     }
 
     #[test]
+    fn answers_that_overtake_each_other_stand_in_the_order_of_their_probes() {
+        let mut window = Window::default();
+        for (sent, micros) in [(1, 9), (3, 4), (2, 9), (4, 4)] {
+            window.push(Sample::Answered(delay(micros)), time(sent), time(5));
+        }
+        assert!(window.delays().map(Delay::as_micros).eq([9, 9, 4, 4]));
+    }
+
+    #[test]
     fn what_is_forgotten_is_before_the_newest() {
         let samples = [Some(1), Some(2), None, Some(3), None, Some(4), None];
         for (answered, left) in [(0, &samples[..]), (1, &[Some(1), Some(2), None, None, Some(4), None])] {
@@ -235,7 +246,7 @@ mod tests {
             }
             window.forget_before_newest(answered);
             let found: Vec<Option<u32>> =
-                window.samples.iter().map(|sample| sample.delay().map(Delay::as_micros)).collect();
+                window.samples.iter().map(|(_, sample)| sample.delay().map(Delay::as_micros)).collect();
             assert_eq!(found, left);
         }
     }
