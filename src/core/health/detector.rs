@@ -307,8 +307,9 @@ impl Detector {
         let words = subject.words.iter().filter_map(|(from, word)| {
             let prober = self.subjects.get(from)?;
             let is_fresh = prober.is_present
-                // One that nobody reaches either may be the one who is cut off.
-                && prober.verdict.is_alive()
+                // Who is cut off himself has old words. What is thought of him must not count here, or two could turn
+                // each other's verdicts for ever.
+                && (self.overdue_at(prober) > now || !self.leases_are_proven(now))
                 && prober.agent.as_ref().is_some_and(|agent| agent.is_fresh(now));
             is_fresh.then_some((*from, prober.zone.as_ref(), *word))
         });

@@ -246,8 +246,8 @@ fn small_clusters() {
     check(1, &[], "a", "a");
     check(2, &[1], "as", "al");
     check(3, &[1], "asa", "ala");
-    // What one of the dead last said of the other is believed until it is old.
-    check(3, &[1, 2], "aaa", "aaa");
+    // What one of the dead last said of the other is believed until its Lease is overdue.
+    check(3, &[1, 2], "aaa", "ass too many");
     check(5, &[4], "aaaas", "aaaal");
     check(5, &[3, 4], "aaass too many", "aaall too many");
     check(10, &[8, 9], "aaaaaaaass", "aaaaaaaall");
@@ -395,16 +395,19 @@ fn a_node_that_comes_back_is_well_for_a_while_before_it_is_used() {
 fn the_word_of_who_is_silent_grows_old() {
     let mut bench = Bench::new(3, &[]);
     bench.pass(30_900);
-    // Agent 1 ended without a word; its node lives. It said that it reaches 2.
-    bench.detector.review(at(bench.now));
-    bench.dead = vec![1];
-    bench.pass(60_000);
-    bench.dead = vec![1, 2];
+    // Agent 1 ended without a word; its node lives. It said that it reaches 2, which dies.
     bench.say(0, &[2]);
-    bench.pass(80_000);
-    bench.expect("aaa");
-    bench.pass(240_000);
-    bench.expect("aal deaf");
+    for (until, expected) in [(175_000, "aaa deaf"), (190_000, "aal deaf")] {
+        while bench.now < until {
+            bench.now += 100;
+            (0..2).for_each(|node| bench.renew(node));
+            if bench.now.is_multiple_of(50_000) {
+                bench.say(0, &[2]);
+            }
+            bench.detector.review(at(bench.now));
+        }
+        bench.expect(expected);
+    }
     // What is forgotten of an agent says nothing either.
     let mut bench = Bench::new(3, &[]);
     bench.pass(30_900);
