@@ -138,21 +138,7 @@ fn decide(state: &mut State, pod: &PodKey) -> Option<Outcome> {
                 let reason = report.reason.as_str().to_owned();
                 return Some(Outcome::Waits { reason, message: report.message });
             }
-            Action::Bind(_)
-            | Action::WriteVolumes(_)
-            | Action::Read(_)
-            | Action::Report(_)
-            | Action::Announce(_)
-            | Action::AnnounceDelay(_)
-            | Action::Preempt(_)
-            | Action::AnnouncePreempted(_)
-            | Action::Nominate(..)
-            | Action::UseDelays(_)
-            | Action::CreateBackup(_)
-            | Action::DeleteBackup(_)
-            | Action::WriteCover(_)
-            | Action::AnnounceCover(_)
-            | Action::AnnounceBackups(_) => (),
+            _ => (),
         }
     }
     None
