@@ -192,7 +192,8 @@ fn what_is_installed_gets_ready_binds_by_delay_and_uses_what_it_may() {
 #[test]
 fn each_exception_names_a_test_that_there_is() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = ["src/cluster/tests/act.rs", "tests/it/survey.rs", "tests/it/healing.rs"];
+    let files =
+        ["src/cluster/tests/act.rs", "tests/it/survey.rs", "tests/it/healing.rs", "tests/it/backup.rs"];
     let tests = files.map(|file| std::fs::read_to_string(root.join(file)).unwrap()).concat();
     for (permission, test) in EXCEPTIONS {
         assert!(tests.contains(&format!("fn {test}()")), "{permission}: there is no test {test}");
