@@ -10,7 +10,7 @@ use controlplane::{
 use serde_json::{Value, json};
 use std::{path::Path, process::Command, time::Duration};
 
-const SOON: Duration = Duration::from_mins(4);
+pub(crate) const SOON: Duration = Duration::from_mins(4);
 
 const NAMESPACE: &str = "edge-system";
 

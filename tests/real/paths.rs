@@ -1,10 +1,11 @@
 //! What the installed scheduler is asked to do, so that it goes the paths that its permissions are for.
 
-use controlplane::{ControlPlane, NODE_IMAGE};
+use controlplane::{ControlPlane, Error, NODE_IMAGE, wait_for};
 use serde_json::{Value, json};
 use std::process::Command;
 
 use crate::image::run;
+use crate::installed::SOON;
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
 
@@ -50,7 +51,13 @@ pub(crate) fn urgent(cluster: &ControlPlane, name: &str, node: &str, milli_cpu: 
     create(cluster, "/apis/scheduling.k8s.io/v1/priorityclasses", &class);
     let mut spec = large(node, milli_cpu);
     spec["priorityClassName"] = "urgent".into();
-    create(cluster, PODS, &pod(name, &json!({}), &spec));
+    let pod = pod(name, &json!({}), &spec);
+    // The API server admits by a cache of its own, to which the class comes a moment later.
+    let created = wait_for("the class to be known", SOON, || match cluster.client().create(PODS, &pod) {
+        Err(Error::Refused { status: 403, .. }) => Ok(None),
+        other => other.map(Some),
+    });
+    created.unwrap();
 }
 
 fn large(node: &str, milli_cpu: u64) -> Value {
