@@ -102,9 +102,15 @@ fn a_dropped_network_takes_its_programs_along() {
     let mut command = host.command("sleep");
     command.arg("1000");
     let mut running = host.spawn(command).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    // It dies with its host from the moment on that it is what it is to be.
+    let comm = format!("/proc/{}/comm", running.child().id());
+    while fs::read_to_string(&comm).unwrap() != "sleep\n" {
+        assert!(Instant::now() < deadline, "the program does not run");
+        thread::yield_now();
+    }
     assert!(running.child().try_wait().unwrap().is_none());
     drop(network);
-    let deadline = Instant::now() + Duration::from_secs(10);
     while running.child().try_wait().unwrap().is_none() {
         assert!(Instant::now() < deadline, "the program is left");
         thread::yield_now();
