@@ -109,35 +109,55 @@ pub(super) struct Notices {
 // === impl Notice ===
 
 impl<'a> Notice<'a> {
+    /// Said once of a pod alone.
+    fn of_pod(
+        pod: &'a PodRef,
+        scheduler_name: &'a Name,
+        severity: &'static str,
+        reason: &'static str,
+        action: &'static str,
+        note: &str,
+    ) -> Self {
+        let note = truncate(note);
+        Self {
+            pod,
+            kind: "Pod",
+            scheduler_name,
+            severity,
+            reason,
+            action,
+            note,
+            related: None,
+            repeats: false,
+        }
+    }
+
     /// The pod fits nowhere, or placing it failed.
     pub(super) fn failed_scheduling(report: &'a Report) -> Self {
         Self {
-            pod: &report.pod,
-            kind: "Pod",
-            scheduler_name: &report.scheduler_name,
-            severity: "Warning",
-            reason: "FailedScheduling",
-            action: "Scheduling",
-            note: truncate(&report.message),
-            related: None,
             repeats: true,
+            ..Self::of_pod(
+                &report.pod,
+                &report.scheduler_name,
+                "Warning",
+                "FailedScheduling",
+                "Scheduling",
+                &report.message,
+            )
         }
     }
 
     /// The pod was bound.
     pub(super) fn scheduled(announcement: &'a Announcement) -> Self {
         let Announcement { pod, scheduler_name, node, .. } = announcement;
-        Self {
+        Self::of_pod(
             pod,
-            kind: "Pod",
             scheduler_name,
-            severity: "Normal",
-            reason: "Scheduled",
-            action: "Binding",
-            note: truncate(&format!("Successfully assigned {} to {node}", pod.key)),
-            related: None,
-            repeats: false,
-        }
+            "Normal",
+            "Scheduled",
+            "Binding",
+            &format!("Successfully assigned {} to {node}", pod.key),
+        )
     }
 
     /// A delay constraint of the pod, which is on a node, is broken or kept again.
@@ -150,17 +170,7 @@ impl<'a> Notice<'a> {
         };
         let note =
             format!("The delay to {anchor} on node {from} is {delay} ms, {is_so} the bound of {bound} ms");
-        Self {
-            pod,
-            kind: "Pod",
-            scheduler_name,
-            severity,
-            reason,
-            action: "Measuring",
-            note: truncate(&note),
-            related: None,
-            repeats: false,
-        }
+        Self::of_pod(pod, scheduler_name, severity, reason, "Measuring", &note)
     }
 
     /// A placed pod has no backup, or has one again.
@@ -175,17 +185,7 @@ impl<'a> Notice<'a> {
             }
             (CoverTurned::Found, None) => ("Normal", "BackupFound", "It has a backup again".to_owned()),
         };
-        Self {
-            pod,
-            kind: "Pod",
-            scheduler_name,
-            severity,
-            reason,
-            action: "Reserving",
-            note: truncate(&note),
-            related: None,
-            repeats: false,
-        }
+        Self::of_pod(pod, scheduler_name, severity, reason, "Reserving", &note)
     }
 
     /// Backups can't be made, or can be again; told of their namespace.
@@ -199,15 +199,8 @@ impl<'a> Notice<'a> {
             BackupsTurn::Made => ("Normal", "BackupsMade", "Backups are made again".to_owned()),
         };
         Self {
-            pod: namespace,
             kind: "Namespace",
-            scheduler_name,
-            severity,
-            reason,
-            action: "Reserving",
-            note: truncate(&note),
-            related: None,
-            repeats: false,
+            ..Self::of_pod(namespace, scheduler_name, severity, reason, "Reserving", &note)
         }
     }
 
@@ -215,15 +208,15 @@ impl<'a> Notice<'a> {
     pub(super) fn preempted(preempted: &'a Preempted) -> Self {
         let Preempted { victim, preemptor, scheduler_name, node } = preempted;
         Self {
-            pod: victim,
-            kind: "Pod",
-            scheduler_name,
-            severity: "Normal",
-            reason: "Preempted",
-            action: "Preempting",
-            note: truncate(&format!("Preempted by pod {} on node {node}", preemptor.uid)),
             related: Some(preemptor),
-            repeats: false,
+            ..Self::of_pod(
+                victim,
+                scheduler_name,
+                "Normal",
+                "Preempted",
+                "Preempting",
+                &format!("Preempted by pod {} on node {node}", preemptor.uid),
+            )
         }
     }
 
@@ -240,17 +233,7 @@ impl<'a> Notice<'a> {
                 ("Warning", "FailoverRefused", format!("Node {node} is lost, but the pod stays: {why}"))
             }
         };
-        Self {
-            pod,
-            kind: "Pod",
-            scheduler_name,
-            severity,
-            reason,
-            action: "Healing",
-            note: truncate(&note),
-            related: None,
-            repeats: false,
-        }
+        Self::of_pod(pod, scheduler_name, severity, reason, "Healing", &note)
     }
 
     /// The notice as the API has it, told now by the scheduler on `host`.
