@@ -10,6 +10,9 @@
     reason = "a benchmark prints, and ends where it is given no matrix"
 )]
 
+#[path = "support/random.rs"]
+mod random;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -17,6 +20,7 @@ use std::time::{Duration, Instant};
 use edge_core::layers::{Delays, Layers, Member, PairDelays, verify};
 use edge_core::model::Delay;
 use edge_core::placement::NodeSlot;
+use random::Random;
 
 /// The layers that are made.
 const BOUNDS_MS: [u32; 8] = [10, 20, 30, 50, 75, 100, 150, 200];
@@ -173,26 +177,4 @@ fn peak_memory() -> String {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     peak.map_or_else(|| "not known".to_owned(), |peak| peak.trim().to_owned())
-}
-
-/// Random numbers by a seed (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 to 1.
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end.max(1) as u64).unwrap_or(0)
-    }
 }

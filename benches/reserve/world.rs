@@ -7,6 +7,8 @@ use std::sync::Arc;
 use edge_core::model::{Bytes, MilliCpu, Resources};
 use edge_core::placement::NodeSlot;
 
+use crate::random::Random;
+
 /// Bounds that pods have, in ms.
 const BOUNDS_MS: [f64; 3] = [20.0, 30.0, 50.0];
 const GIB: i64 = 1 << 30;
@@ -38,9 +40,6 @@ pub(crate) struct Workload {
     /// The nodes each pod may be on, two at least, and what it demands.
     pub(crate) pods: Vec<(Arc<[NodeSlot]>, Resources)>,
 }
-
-/// Random numbers by a seed (splitmix64).
-pub(crate) struct Random(pub(crate) u64);
 
 // === impl Topology ===
 
@@ -144,25 +143,4 @@ impl Workload {
 
 fn slot(idx: usize) -> NodeSlot {
     NodeSlot(u32::try_from(idx).unwrap_or(u32::MAX))
-}
-
-// === impl Random ===
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 to 1.
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
-    pub(crate) fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end.max(1) as u64).unwrap_or(0)
-    }
 }
