@@ -23,7 +23,8 @@ fn completed(program: &Path, config: &str) -> Result<Value, String> {
     let output = Command::new(program)
         .arg(format!("--config={}", given.display()))
         .arg(format!("--write-config-to={}", written.display()))
-        .args(["--master=http://127.0.0.1:1", "--logging-format=json"])
+        // kube-scheduler listens before it looks at its configuration, and these run side by side.
+        .args(["--master=http://127.0.0.1:1", "--logging-format=json", "--secure-port=0"])
         .output()
         .unwrap();
     if output.status.success() {
