@@ -133,6 +133,11 @@ impl Book {
         self.by.keys().copied()
     }
 
+    /// Whether a node is somebody's backup.
+    pub fn is_backup(&self, node: NodeSlot) -> bool {
+        self.by.contains_key(&node)
+    }
+
     /// The nodes that covered pods are on, in the order of their slots.
     pub fn primaries(&self) -> impl Iterator<Item = NodeSlot> {
         self.on.keys().copied()

@@ -1,5 +1,8 @@
 //! Choosing the backup node of a pod.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::{Book, Kind};
 use crate::model::Resources;
 use crate::placement::NodeSlot;
@@ -24,8 +27,9 @@ pub struct Choice {
     pub increment: Resources,
 }
 
-/// Chooses the backup of a pod on `primary`: the node whose reserve has to grow least, and among equal ones the
-/// least loaded, then that of the lowest slot. None if no candidate has room for what its reserve would grow by.
+/// Chooses the backup of a pod on `primary`: of the candidates that `admits` the node whose reserve has to grow
+/// least, and among equal ones the least loaded, then that of the lowest slot. None if none has room for what its
+/// reserve would grow by. `admits` is asked of the best first and of no more than it takes.
 ///
 /// Several resources are made comparable by what the candidates have of them together, so that the resource
 /// that there is less of is the dearer one. `primary` itself is never chosen. A pod that is in the book already
@@ -35,20 +39,25 @@ pub fn choose(
     primary: NodeSlot,
     demand: &Resources,
     candidates: &[Candidate<'_>],
+    mut admits: impl FnMut(NodeSlot) -> bool,
 ) -> Option<Choice> {
     let mut total = Resources::default();
     for candidate in candidates {
         total.add(candidate.allocatable);
     }
     let others = candidates.iter().filter(|candidate| candidate.node != primary);
-    let choices = others.filter_map(|candidate| {
+    let ranked = others.filter_map(|candidate| {
         let increment = book.increment(primary, candidate.node, demand);
-        fits(&increment, &candidate.free).then(|| {
-            let rank = (cost(&increment, &total), candidate.load(), candidate.node);
-            (rank, Choice { node: candidate.node, increment })
-        })
+        let rank = || Reverse((cost(&increment, &total), candidate.load(), candidate.node));
+        candidate.has_room_for(&increment).then(rank)
     });
-    choices.min_by_key(|(rank, _)| *rank).map(|(_, choice)| choice)
+    let mut ranked: BinaryHeap<_> = ranked.collect();
+    loop {
+        let Reverse((_, _, node)) = ranked.pop()?;
+        if admits(node) {
+            return Some(Choice { node, increment: book.increment(primary, node, demand) });
+        }
+    }
 }
 
 /// Whether there is room for an increment. What is not needed does not matter, even where a node is overfull.
@@ -69,6 +78,11 @@ fn billionths(part: i64, whole: i64) -> i128 {
 // === impl Candidate ===
 
 impl Candidate<'_> {
+    /// Whether the reserve can grow by an increment.
+    pub fn has_room_for(&self, increment: &Resources) -> bool {
+        fits(increment, &self.free)
+    }
+
     /// How much of the node's fullest resource is taken, in billionths. CPU and memory alone count, as they do in
     /// scores: of other resources most nodes have none.
     fn load(&self) -> i128 {

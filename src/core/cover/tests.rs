@@ -112,7 +112,7 @@ fn check_choice(pods: &[(u32, u32, i64)], memory: i64, free: &[(u32, i64)], expe
             free: demand(1_000, *free, 0),
         })
         .collect();
-    let choice = choose(&book(pods), NodeSlot(0), &demand(0, memory, 0), &candidates);
+    let choice = choose(&book(pods), NodeSlot(0), &demand(0, memory, 0), &candidates, |_| true);
     assert_eq!(choice.map(|it| (it.node.0, it.increment.memory.0)), expected);
 }
 
@@ -149,7 +149,8 @@ fn a_resource_that_there_is_less_of_is_dearer() {
     let mut book = Book::default();
     book.put(uid(1), covered(8, 1, demand(100, 0, 0)));
     book.put(uid(2), covered(8, 2, demand(0, 0, 1)));
-    let choice = choose(&book, NodeSlot(0), &demand(100, 0, 1), &[candidate(1), candidate(2)]).unwrap();
+    let choice =
+        choose(&book, NodeSlot(0), &demand(100, 0, 1), &[candidate(1), candidate(2)], |_| true).unwrap();
     assert_eq!((choice.node, choice.increment), (NodeSlot(2), demand(100, 0, 0)));
 }
 

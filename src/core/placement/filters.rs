@@ -173,6 +173,11 @@ impl<'a> Filters<'a> {
         }
     }
 
+    /// Whether PreFilter left a node in.
+    pub(super) fn leave_in(&self, node: NodeView<'_>) -> bool {
+        self.narrowed.as_ref().is_none_or(|narrowed| narrowed.names.contains(&node.node.name))
+    }
+
     /// What this plugin checks for the pod, if anything.
     pub(super) fn check_of(&self, plugin: usize) -> Option<&dyn NodeFilter> {
         let mut checks = self.checks.iter().chain(&self.unasked);

@@ -206,6 +206,12 @@ impl Nodes {
         self.entries.iter().zip(0..).filter_map(|(entry, slot)| entry.view(NodeSlot(slot)))
     }
 
+    /// All nodes, from the slot `start` on, and then those before it.
+    pub fn iter_from(&self, start: usize) -> impl Iterator<Item = NodeView<'_>> {
+        let slots = (start..self.entries.len()).chain(0..start);
+        slots.filter_map(|idx| self.entries.get(idx)?.view(NodeSlot(u32::try_from(idx).ok()?)))
+    }
+
     /// The slots of all nodes, each with how new its node is.
     pub fn revisions(&self) -> impl Iterator<Item = (NodeSlot, Revision)> {
         let revisions = self.revisions.iter().zip(0..);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::HANDOVER_TAINT;
 use crate::cover::{Candidate, Choice, choose};
-use crate::model::{Node, NodeName, Pod, Resources};
+use crate::model::{Node, NodeName, Pod};
+use crate::placement::cycle::spread;
 use crate::placement::filters::{Filters, Prepared, prepare};
 use crate::placement::{
     Cycle, Diagnosis, FitError, NodeFilter, NodeSlot, NodeView, Profile, Reason, Rejection, Usage, Verdict,
@@ -41,6 +42,17 @@ pub enum NoBackup {
     AwaitDelays(Vec<NodeName>),
 }
 
+/// What keeps backups off a node.
+enum Obstacle<'s> {
+    /// This.
+    Fixed(Reason),
+    /// It is too far, as this check can say.
+    Radius(&'s dyn NodeFilter),
+}
+
+/// So many nodes that are nobody's backup yet are compared with each other.
+const COMPARED: usize = 32;
+
 const OWN: Reason = Reason::Fixed("node(s) were the pod's own");
 const CLOSED: Reason = Reason::Fixed("node(s) took no backups");
 const SUSPECT: Reason = Reason::Fixed("node(s) were suspected to be lost");
@@ -69,32 +81,77 @@ impl<'a> BackupSearch<'a> {
     }
 
     /// The best node: the one whose reserve grows least.
+    ///
+    /// Nodes that are nobody's backup all grow by the whole demand, so they are looked at only if none that is
+    /// somebody's grows by less; and then so many, from a place that the pod's UID gives, that the least loaded of
+    /// them is as good as any, on however many nodes the cluster has.
     pub fn choose(&self) -> Result<NodeSlot, NoBackup> {
-        let mut diagnosis = Diagnosis::default();
-        let mut candidates = Vec::new();
-        let backups = &self.cycle.snapshot.backups;
-        let looked_at = self.filters.for_each_node(|node| match self.admit(node, false) {
-            Ok(()) => candidates.push((node.slot, backups.free(node))),
-            Err(rejection) => diagnosis.note(node.slot, rejection),
-        });
-        if let Some((_, rejection)) = self.filters.left_out() {
-            diagnosis.left_out = Some((rejection, self.cycle.snapshot.nodes.len() - looked_at));
-        }
-        let of_node = |(slot, free): (NodeSlot, Resources)| {
-            let node = self.cycle.snapshot.nodes.get(slot)?;
-            Some(Candidate { node: slot, allocatable: &node.node.allocatable, free })
-        };
-        let candidates: Vec<Candidate<'_>> = candidates.into_iter().filter_map(of_node).collect();
         let demand = &self.cycle.pod.requests;
-        if let Some(Choice { node, increment: _ }) = choose(&backups.book, self.primary, demand, &candidates)
+        let shared = self.best(self.shared());
+        if let Some(Choice { node, increment }) = &shared
+            && !demand.exceeding(increment).is_nothing()
         {
-            return Ok(node);
+            return Ok(*node);
         }
-        for candidate in candidates {
-            diagnosis.note(candidate.node, Rejection::unresolvable(FULL));
-        }
+        let mut equal: Vec<Candidate<'_>> = self.fresh().take(COMPARED).collect();
+        equal.extend(shared.and_then(|choice| self.candidate(choice.node)));
+        self.best(equal).map(|choice| choice.node).ok_or_else(|| self.nowhere())
+    }
+
+    /// Whether there is a node that can be the backup.
+    pub fn finds_any(&self) -> bool {
+        self.fresh().next().is_some() || self.best(self.shared()).is_some()
+    }
+
+    /// The one whose reserve grows least of those that the checks admit.
+    fn best(&self, candidates: Vec<Candidate<'_>>) -> Option<Choice> {
+        let Cycle { snapshot, pod, .. } = self.cycle;
+        let admits = |slot| snapshot.nodes.get(slot).is_some_and(|node| self.admit(node, false).is_ok());
+        choose(&snapshot.backups.book, self.primary, &pod.requests, &candidates, admits)
+    }
+
+    /// The nodes that are somebody's backup and may be this pod's, the checks left aside.
+    fn shared(&self) -> Vec<Candidate<'a>> {
+        let snapshot = self.cycle.snapshot;
+        let nodes = snapshot.backups.book.backups().filter_map(|slot| snapshot.nodes.get(slot));
+        let open = nodes.filter(|node| self.may_be(*node));
+        open.filter_map(|node| self.candidate(node.slot)).collect()
+    }
+
+    /// Nodes that are nobody's backup and can be this pod's.
+    fn fresh(&self) -> impl Iterator<Item = Candidate<'a>> {
+        let Cycle { snapshot, pod, .. } = self.cycle;
+        let start = spread(pod.uid.as_str(), snapshot.nodes.num_slots());
+        let nodes = snapshot.nodes.iter_from(start);
+        let fresh = nodes.filter(|node| !snapshot.backups.book.is_backup(node.slot));
+        let admitted = fresh.filter(|node| self.may_be(*node) && self.admit(*node, false).is_ok());
+        let candidates = admitted.filter_map(|node| self.candidate(node.slot));
+        candidates.filter(|candidate| candidate.has_room_for(&pod.requests))
+    }
+
+    /// Whether a node may be the backup as far as that costs little to ask.
+    fn may_be(&self, node: NodeView<'_>) -> bool {
+        self.filters.leave_in(node) && self.obstacle(node, false).is_none()
+    }
+
+    fn candidate(&self, slot: NodeSlot) -> Option<Candidate<'a>> {
+        let snapshot = self.cycle.snapshot;
+        let node = snapshot.nodes.get(slot)?;
+        Some(Candidate { node: slot, allocatable: &node.node.allocatable, free: snapshot.backups.free(node) })
+    }
+
+    /// What is said where no node can be the backup.
+    fn nowhere(&self) -> NoBackup {
+        let mut diagnosis = Diagnosis::default();
+        let looked_at = self.filters.for_each_node(|node| {
+            let rejection = self.admit(node, false).err().unwrap_or(Rejection::unresolvable(FULL));
+            diagnosis.note(node.slot, rejection);
+        });
         let num_nodes = self.cycle.snapshot.nodes.len();
-        Err(NoBackup::Nowhere(Box::new(FitError { num_nodes, diagnosis, ..FitError::default() })))
+        if let Some((_, rejection)) = self.filters.left_out() {
+            diagnosis.left_out = Some((rejection, num_nodes - looked_at));
+        }
+        NoBackup::Nowhere(Box::new(FitError { num_nodes, diagnosis, ..FitError::default() }))
     }
 
     /// Whether the node in `slot`, which is the pod's backup, can stay so.
@@ -104,31 +161,38 @@ impl<'a> BackupSearch<'a> {
         if self.admit(node, true).is_err() {
             return false;
         }
-        let free = snapshot.backups.free(node);
-        let candidate = Candidate { node: slot, allocatable: &node.node.allocatable, free };
-        choose(&snapshot.backups.book, self.primary, &self.cycle.pod.requests, &[candidate]).is_some()
+        let increment = snapshot.backups.book.increment(self.primary, slot, &self.cycle.pod.requests);
+        self.candidate(slot).is_some_and(|candidate| candidate.has_room_for(&increment))
+    }
+
+    /// What keeps backups of the pod off a node, of that what costs little to ask and rejects most.
+    fn obstacle(&self, node: NodeView<'_>, keeps: bool) -> Option<Obstacle<'_>> {
+        let snapshot = self.cycle.snapshot;
+        if node.slot == self.primary {
+            return Some(Obstacle::Fixed(OWN));
+        }
+        if snapshot.backups.is_closed(node.node, node.slot, keeps) {
+            return Some(Obstacle::Fixed(CLOSED));
+        }
+        if !keeps && snapshot.suspects.contains(&node.slot) {
+            return Some(Obstacle::Fixed(SUSPECT));
+        }
+        let radius = self.radius.and_then(|idx| self.filters.check_of(idx))?;
+        (!radius.admits(node)).then_some(Obstacle::Radius(radius))
     }
 
     /// Whether a node can be the backup but for the room that is to be reserved. `keeps` is whether it is already.
     fn admit(&self, node: NodeView<'_>, keeps: bool) -> Result<(), Rejection> {
+        match self.obstacle(node, keeps) {
+            Some(Obstacle::Fixed(reason)) => return Err(Rejection::unresolvable(reason)),
+            Some(Obstacle::Radius(check)) => {
+                if let Verdict::Rejected(rejection) = check.filter(node) {
+                    return Err(rejection);
+                }
+            }
+            None => (),
+        }
         let snapshot = self.cycle.snapshot;
-        if node.slot == self.primary {
-            return Err(Rejection::unresolvable(OWN));
-        }
-        if snapshot.backups.is_closed(node.node, node.slot, keeps) {
-            return Err(Rejection::unresolvable(CLOSED));
-        }
-        if !keeps && snapshot.suspects.contains(&node.slot) {
-            return Err(Rejection::unresolvable(SUSPECT));
-        }
-        if let Some(radius) = self.radius.and_then(|idx| self.filters.check_of(idx))
-            && !radius.admits(node)
-        {
-            return match radius.filter(node) {
-                Verdict::Rejected(rejection) => Err(rejection),
-                Verdict::Fits => Ok(()),
-            };
-        }
         let mut share = snapshot.backups.book.share(self.primary, node.slot);
         share.add(&self.cycle.pod.requests);
         let has_slot = !snapshot.backups.on(node.slot).is_empty()

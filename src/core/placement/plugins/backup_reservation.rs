@@ -3,8 +3,8 @@
 use crate::model::Pod;
 use crate::placement::{
     BACKUP_ANNOTATION, BACKUP_NODE_ANNOTATION, BackupMode, BackupPolicy, BackupRule, BackupSearch,
-    ClusterEvent, Cycle, NoBackup, NodeFilter, NodeSlot, NodeView, Plugin, PreFilter, Reason, Rejection,
-    Verdict, WantsBackup,
+    ClusterEvent, Cycle, NodeFilter, NodeSlot, NodeView, Plugin, PreFilter, Reason, Rejection, Verdict,
+    WantsBackup,
 };
 
 /// Chooses the node that has a pod's backup: another one, within the pod's own delay constraints and fit for it in
@@ -93,11 +93,8 @@ impl Plugin for BackupReservation {
 // === impl Reservation ===
 
 impl Reservation<'_> {
-    fn backup(&self, primary: NodeSlot) -> Result<NodeSlot, NoBackup> {
-        let Some(profile) = self.cycle.profile else {
-            return Err(NoBackup::AwaitDelays(Vec::new()));
-        };
-        BackupSearch::new(self.cycle, profile, primary)?.choose()
+    fn search(&self, primary: NodeSlot) -> Option<BackupSearch<'_>> {
+        BackupSearch::new(self.cycle, self.cycle.profile?, primary).ok()
     }
 }
 
@@ -113,15 +110,19 @@ impl NodeFilter for Reservation<'_> {
             let text = format!("node(s) had no other node for the pod's backup: {why}");
             return Rejection::unresolvable(Reason::said(text)).into();
         }
-        match self.backup(node.slot) {
-            Ok(_) => Verdict::Fits,
-            Err(_) => Rejection::unresolvable(NO_BACKUP).into(),
+        match self.search(node.slot) {
+            Some(search) if search.finds_any() => Verdict::Fits,
+            Some(_) | None => Rejection::unresolvable(NO_BACKUP).into(),
         }
     }
 
     fn reserve(&self, node: NodeView<'_>) -> Vec<(&'static str, String)> {
-        let backup = self.policy.and_then(|_| self.backup(node.slot).ok());
-        let name = backup.and_then(|slot| self.cycle.snapshot.nodes.name(slot));
+        let Cycle { snapshot, .. } = self.cycle;
+        // Where none can be made, there is nothing to look for.
+        let wanted = self.policy.is_some() && snapshot.backups.refused.is_none();
+        let search = wanted.then(|| self.search(node.slot)).flatten();
+        let backup = search.and_then(|search| search.choose().ok());
+        let name = backup.and_then(|slot| snapshot.nodes.name(slot));
         name.map(|name| (BACKUP_NODE_ANNOTATION, name.to_string())).into_iter().collect()
     }
 }

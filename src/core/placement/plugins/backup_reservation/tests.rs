@@ -87,6 +87,27 @@ fn a_node_is_full_of_pods_but_not_of_backups() {
 }
 
 #[test]
+fn of_many_nodes_the_one_that_is_a_backup_already_is_found() {
+    let nodes: Vec<TestNode> =
+        (0..100).map(|idx| node(&format!("n{idx}")).cpu(8_000).memory(8 * GIB)).collect();
+    let mut snapshot = cluster(&nodes, &[]);
+    let demand = Resources { memory: crate::model::Bytes(2 * GIB), ..Resources::default() };
+    snapshot
+        .backups
+        .book
+        .put("covered".into(), Covered { primary: NodeSlot(1), backup: NodeSlot(77), demand });
+    let web = asking("web", 2);
+    let profile = Profile::with_all_plugins("test");
+    let cycle = Cycle::within(&web, &snapshot, &profile);
+    for (primary, expected) in [(0, true), (77, false)] {
+        let search = BackupSearch::new(cycle, &profile, NodeSlot(primary)).unwrap();
+        let backup = search.choose().unwrap();
+        assert_eq!(backup == NodeSlot(77), expected, "{backup:?}");
+        assert!(search.finds_any());
+    }
+}
+
+#[test]
 fn nodes_that_are_suspect_admit_nobody() {
     let mut snapshot = cluster(&nodes(), &[]);
     snapshot.suspects = [NodeSlot(0), NodeSlot(1)].into();
