@@ -42,8 +42,8 @@ pub use event::{
     BindOutcome, Change, CoverOutcome, Event, PodRef, PreemptOutcome, ReadOutcome, VolumesOutcome,
 };
 pub use healing::{
-    CONFIRMED_ANNOTATION, CoverCount, EvictOutcome, Evicted, Eviction, FAILOVER_ANNOTATION, HealingRules,
-    HealthNews, HealthView, Knock, NodeNotice, NodeReason,
+    CONFIRMED_ANNOTATION, CoverCount, EvictOutcome, Evicted, Eviction, FAILOVER_ANNOTATION, Fate,
+    HealingRules, HealthNews, HealthView, Knock, NodeNotice, NodeReason, OUT_OF_SERVICE, is_healed,
 };
 pub use known::KnownPart;
 pub use queue::{Incoming, Queue, QueueLen, Queued};

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::evidence::Door;
-use super::fate::{FAILOVER_ANNOTATION, Fate};
+use super::fate::{Fate, is_healed};
 use super::{Knock, State};
-use crate::delay::DelayConstraints;
 use crate::health::LeaseSeen;
 use crate::model::{Name, NodeName, Pod, Time, Version};
 use crate::placement::{NodeSlot, NodeView};
@@ -77,7 +76,7 @@ const KNOCK_HOLDS: Duration = Duration::from_secs(3);
 const KNOCK_LOST: Duration = Duration::from_secs(10);
 /// The taint by which somebody says that a node is off, and that its volumes may be used elsewhere (upstream:
 /// `core/v1.TaintNodeOutOfService`).
-const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
+pub const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
 // === impl Asked ===
 
@@ -153,15 +152,9 @@ impl State {
         }
     }
 
-    /// Whether it is ours to see to the pod: one of a profile of ours, and in that of the default scheduler one that
-    /// asked for more than that does.
+    /// Whether it is ours to see to the pod.
     fn heals(&self, pod: &Pod) -> bool {
-        let asks = || {
-            pod.annotations.get(FAILOVER_ANNOTATION).is_some()
-                || DelayConstraints::of_pod(pod).is_ok_and(|constraints| !constraints.list.is_empty())
-        };
-        self.profile_by_name.contains_key(&pod.scheduler_name)
-            && (&*pod.scheduler_name != "default-scheduler" || asks())
+        self.profile_by_name.contains_key(&pod.scheduler_name) && is_healed(pod)
     }
 
     /// Whether pods of this node may be asked now; if another node's were just begun with, it waits.

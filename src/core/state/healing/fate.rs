@@ -1,5 +1,6 @@
 //! Which pods of a failed node may go.
 
+use crate::delay::DelayConstraints;
 use crate::model::{AccessModes, Disk, Name, Pod, PodVolume, Taint, TaintEffect};
 use crate::placement::Snapshot;
 
@@ -9,7 +10,7 @@ pub const FAILOVER_ANNOTATION: &str = "kubectl-edge.dev/failover";
 
 /// What becomes of a pod whose node has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fate {
+pub enum Fate {
     /// It stays: it belongs to the node, or wants to.
     Stays,
     /// It goes once somebody has seen to it that the node is off: two of it must never run.
@@ -27,7 +28,7 @@ const GONE: [&str; 2] = ["node.kubernetes.io/unreachable", "node.kubernetes.io/n
 
 impl Fate {
     /// What becomes of `pod`.
-    pub(super) fn of(pod: &Pod, snapshot: &Snapshot) -> Self {
+    pub fn of(pod: &Pod, snapshot: &Snapshot) -> Self {
         let wish = pod.annotations.get(FAILOVER_ANNOTATION);
         let kind = pod.owner.as_ref().map(|owner| &*owner.kind);
         if matches!(kind, Some("DaemonSet" | "Node")) || wish == Some("false") || tolerates_for_ever(pod) {
@@ -47,6 +48,16 @@ impl Fate {
             Self::Goes
         }
     }
+}
+
+/// Whether it is ours to see to the pod if its scheduler name is served: in the profile of the default scheduler only if
+/// it asked for more than that does.
+pub fn is_healed(pod: &Pod) -> bool {
+    let asks = || {
+        pod.annotations.get(FAILOVER_ANNOTATION).is_some()
+            || DelayConstraints::of_pod(pod).is_ok_and(|constraints| !constraints.list.is_empty())
+    };
+    &*pod.scheduler_name != "default-scheduler" || asks()
 }
 
 /// Whether the pod wants to stay on a node that is not heard of.

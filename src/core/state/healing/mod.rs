@@ -35,9 +35,9 @@ use std::time::Duration;
 
 pub(super) use cover::Cover;
 pub use cover::CoverCount;
-pub use evict::{EvictOutcome, Evicted, Eviction};
+pub use evict::{EvictOutcome, Evicted, Eviction, OUT_OF_SERVICE};
 pub use evidence::{HealthNews, Knock};
-pub use fate::FAILOVER_ANNOTATION;
+pub use fate::{FAILOVER_ANNOTATION, Fate, is_healed};
 pub use verdicts::{NodeNotice, NodeReason};
 
 use super::State;
@@ -81,6 +81,8 @@ pub(super) struct Healing {
     told: Option<Frozen>,
     /// When pods are looked through again.
     next_pass: Time,
+    /// When it is told again which nodes are not well.
+    tell_again: Time,
 }
 
 /// What is thought of the nodes, for those who look.
@@ -96,6 +98,8 @@ pub struct HealthView {
 
 /// While a node is not well its pods are looked through this often at least.
 const PASS_EVERY: Duration = Duration::from_secs(1);
+/// It is told so often which nodes are not well. The API keeps events for an hour (kube-apiserver: `--event-ttl`).
+const TOLD_EVERY: Duration = Duration::from_mins(30);
 
 // === impl HealingRules ===
 
@@ -144,6 +148,12 @@ impl State {
         if self.healing.next_due() > now {
             return;
         }
+        if !self.leads {
+            self.healing.tell_again = now;
+        } else if self.healing.tell_again <= now {
+            self.healing.tell_again = now + TOLD_EVERY;
+            self.tell_again();
+        }
         let turns = self.healing.detector.review(now);
         for turn in &turns {
             self.turned(*turn, now);
@@ -152,9 +162,11 @@ impl State {
         if !turns.is_empty() {
             self.healing.next_pass = now;
         }
-        if self.leads && self.healing.rules.failover && self.healing.next_pass <= now {
+        if self.healing.next_pass <= now {
             self.healing.next_pass = now + PASS_EVERY;
-            self.fail_over(now);
+            if self.leads && self.healing.rules.failover {
+                self.fail_over(now);
+            }
         }
     }
 }

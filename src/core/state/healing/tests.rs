@@ -8,7 +8,7 @@ use crate::model::{
     Labels, Node, Owner, Pod, PodVolume, Taint, TaintEffect, Toleration, TolerationOp, Version,
 };
 use crate::state::tests::{Bench, bound, node, pod};
-use crate::state::{Change, Event, PodRef};
+use crate::state::{Action, Change, Event, PodRef};
 
 fn owned(pod: Pod, kind: &str, name: &str) -> Pod {
     Pod { owner: Some(Owner { kind: kind.into(), name: name.into() }), ..pod }
@@ -215,9 +215,11 @@ fn one_who_does_not_lead_asks_nobody_to_go() {
     bench.wait(1);
     bench.expect(&[]);
     assert!(bench.state.health().unwell[0].1.is_lost());
+    bench.expect(&[]);
+    assert!(bench.state.wake_at() > bench.now, "there is nothing to do at once, again and again");
     bench.apply(Event::Leads(true));
     bench.wait(1);
-    bench.expect(&["evict web from b"]);
+    bench.expect(&["NodeLost b", "evict web from b"]);
 }
 
 #[test]
@@ -249,6 +251,42 @@ fn what_an_operator_confirms_is_done_at_once() {
     bench.apply(off_since("1"));
     bench.wait(1);
     bench.expect(&["NodeLost b", "evict web from b"]);
+}
+
+#[test]
+fn who_is_not_well_is_told_again_before_events_are_forgotten() {
+    let mut bench = Bench::after_loss(&[]);
+    bench.expect(&["NodeLost b"]);
+    let mut told = Vec::new();
+    for version in 3..183 {
+        bench.wait(10);
+        bench.lease("a", version);
+        told.extend(bench.actions());
+    }
+    assert_eq!(told, ["NodeLost b"], "once in half an hour");
+}
+
+#[test]
+fn what_is_told_says_whether_it_is_acted_on() {
+    let mut bench = Bench::after_death(&[]);
+    let notes = |bench: &mut Bench| {
+        let mut notes = Vec::new();
+        while let Some(action) = bench.state.next(bench.now) {
+            let Action::TellNode(NodeNotice { reason, note, .. }) = action else { continue };
+            assert_eq!(NodeReason::parse(reason.as_str()), Some(reason));
+            notes.push((reason, NodeNotice::withheld(&note).map(ToOwned::to_owned)));
+        }
+        notes
+    };
+    assert_eq!(notes(&mut bench), [(NodeReason::NodeSuspect, None)]);
+    // No Lease is seen to change: all is frozen.
+    bench.wait(12);
+    let why = Some("no Lease of any node is seen to change".to_owned());
+    assert_eq!(notes(&mut bench), [(NodeReason::FailoverFrozen, why.clone())]);
+    let annotations = Labels::new([(CONFIRMED_ANNOTATION.into(), "1".into())]);
+    bench.apply(Event::Nodes(Change::Put(Box::new(Node { annotations, ..node("b") }))));
+    bench.wait(1);
+    assert_eq!(notes(&mut bench), [(NodeReason::NodeLost, None)], "it was confirmed");
 }
 
 #[test]

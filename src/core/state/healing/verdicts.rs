@@ -38,9 +38,36 @@ pub enum NodeReason {
     FailoverResumed,
 }
 
+/// In a note, before the reason why nothing is done about a node that is not well.
+const WITHHELD: &str = "no pod is taken off it: ";
+
+// === impl NodeNotice ===
+
+impl NodeNotice {
+    /// Why nothing is done about the node, by a note that was read; none if nothing keeps it from being done.
+    pub fn withheld(note: &str) -> Option<&str> {
+        note.split_once(WITHHELD).map(|(_, why)| why)
+    }
+}
+
 // === impl NodeReason ===
 
 impl NodeReason {
+    const ALL: [Self; 7] = [
+        Self::NodeSuspect,
+        Self::NodeReached,
+        Self::NodeLost,
+        Self::NodeReturned,
+        Self::NodeRecovered,
+        Self::FailoverFrozen,
+        Self::FailoverResumed,
+    ];
+
+    /// Reads what [`Self::as_str`] wrote; none of another reason.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+
     /// As events have it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -59,6 +86,16 @@ impl NodeReason {
         matches!(self, Self::NodeSuspect | Self::NodeLost | Self::FailoverFrozen)
     }
 
+    /// What tells this verdict to somebody who was told nothing before.
+    fn of_verdict(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Alive => Self::NodeRecovered,
+            Verdict::Suspect { .. } => Self::NodeSuspect,
+            Verdict::Lost { .. } => Self::NodeLost,
+            Verdict::Returning { .. } => Self::NodeReturned,
+        }
+    }
+
     fn of(turn: Turn) -> Self {
         match (turn.from, turn.to) {
             (_, Verdict::Suspect { .. }) => Self::NodeSuspect,
@@ -75,12 +112,10 @@ impl NodeReason {
                 "Most of its neighbours missed it three times in a row; nothing new is placed there"
             }
             Self::NodeReached => "It is alive: its neighbours reach it, or its Lease was renewed",
-            Self::NodeLost => {
-                "It is not reached and its Lease is not renewed; pods that may run twice are started elsewhere"
-            }
+            Self::NodeLost => "It is not reached and its Lease is not renewed",
             Self::NodeReturned => "It is back; it is used again when it has been well for a while",
             Self::NodeRecovered => "It is used again",
-            Self::FailoverFrozen => "No pod is taken off it",
+            Self::FailoverFrozen => "Failovers are frozen",
             Self::FailoverResumed => "Pods of failed nodes are started elsewhere again",
         }
     }
@@ -105,7 +140,7 @@ impl State {
         if from.is_alive() != to.is_alive() {
             self.candidates_changed(slot, to.is_alive(), now);
         }
-        self.tell_node(slot, NodeReason::of(turn), None);
+        self.tell_node(slot, NodeReason::of(turn));
     }
 
     /// A node is a candidate no more, or is again; and replicas on it count no more as anchors, or do again.
@@ -117,36 +152,45 @@ impl State {
         }
     }
 
+    /// Tells again which nodes are not well: the API forgets events, by default within an hour, and who led before may
+    /// have ended before it could tell.
+    pub(super) fn tell_again(&mut self) {
+        let unwell = self.healing.detector.unwell().filter(|(_, verdict)| !verdict.is_alive());
+        for (slot, verdict) in unwell.collect::<Vec<_>>() {
+            self.tell_node(slot, NodeReason::of_verdict(verdict));
+        }
+    }
+
     /// Tells once that all is frozen, and once that it is no longer, on the nodes that this concerns.
     pub(super) fn tell_freeze(&mut self) {
         let frozen = self.healing.detector.frozen();
         let told = std::mem::replace(&mut self.healing.told, frozen);
-        let (reason, why) = match (told, frozen) {
-            (None, Some(Frozen { by, .. })) => (NodeReason::FailoverFrozen, Some(by.to_string())),
-            (Some(_), None) => (NodeReason::FailoverResumed, None),
+        let reason = match (told, frozen) {
+            (None, Some(_)) => NodeReason::FailoverFrozen,
+            (Some(_), None) => NodeReason::FailoverResumed,
             (None, None) | (Some(_), Some(_)) => return,
         };
         let unwell = self.healing.detector.unwell().filter(|(_, verdict)| !verdict.is_alive());
         for (slot, _) in unwell.collect::<Vec<_>>() {
-            self.tell_node(slot, reason, why.as_deref());
+            self.tell_node(slot, reason);
         }
     }
 
-    fn tell_node(&mut self, slot: NodeSlot, reason: NodeReason, why: Option<&str>) {
+    fn tell_node(&mut self, slot: NodeSlot, reason: NodeReason) {
         if !self.leads {
             return;
         }
         let Some(view) = self.snapshot.nodes.get(slot) else { return };
         let (node, uid) = (view.node.name.clone(), view.node.uid.clone());
-        let mut note = reason.note().to_owned();
-        if let Some(why) = why {
-            note = format!("{note}: {why}");
-        } else if reason == NodeReason::NodeLost
-            && let Some(frozen) = self.healing.detector.frozen()
-        {
-            note =
-                format!("It is not reached and its Lease is not renewed; but nothing is done: {}", frozen.by);
-        }
+        let detector = &self.healing.detector;
+        let frozen = detector.frozen().filter(|_| reason.is_warning() && !detector.is_failed(slot));
+        let note = match frozen {
+            Some(Frozen { by, .. }) => format!("{}; {WITHHELD}{by}", reason.note()),
+            None if reason == NodeReason::NodeLost => {
+                format!("{}; pods that may run twice are started elsewhere", reason.note())
+            }
+            None => reason.note().to_owned(),
+        };
         self.actions.push_back(Action::TellNode(NodeNotice { node, uid, reason, note }));
     }
 }
