@@ -91,6 +91,7 @@ fn help() {
     check("help-latency-export", &["latency", "export", "--help"]);
     check("help-explain", &["explain", "--help"]);
     check("help-drill", &["drill", "--help"]);
+    check("help-failover", &["failover", "--help"]);
     check("help-completion", &["completion", "--help"]);
 }
 

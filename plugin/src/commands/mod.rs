@@ -5,6 +5,7 @@ mod completion;
 mod delay;
 mod drill;
 mod explain;
+mod failover;
 mod install;
 mod label;
 mod label_cloud;
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Delay(delay::Delay),
     Drill(drill::Drill),
     Explain(explain::Explain),
+    Failover(failover::Failover),
     Install(install::Install),
     LabelCloud(label_cloud::LabelCloud),
     LabelDpdk(label_dpdk::LabelDpdk),
@@ -54,6 +56,7 @@ impl Command {
             Self::Delay(command) => command.run(session),
             Self::Drill(command) => session.online(command.run(session)),
             Self::Explain(command) => session.online(command.run(session)),
+            Self::Failover(command) => session.online(command.run(session)),
             Self::Install(command) if command.is_offline() => command.offline(session),
             Self::Install(command) => session.online(command.run(session)),
             Self::LabelCloud(command) => session.online(command.run(session)),

@@ -5,6 +5,7 @@
 mod bed;
 mod connection;
 mod delay;
+mod failover;
 mod label;
 mod proxy;
 #[path = "../snapshot/mod.rs"]

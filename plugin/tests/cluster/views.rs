@@ -139,6 +139,8 @@ fn views_of_a_cluster_with_delays() {
     crate::snapshot::compare("views/export", &(serde_json::to_string_pretty(&data).unwrap() + "\n"));
     assert!(page.starts_with("<!doctype html>") && page.contains("\"LatencyPage\""));
     assert_eq!(page.matches("</script").count(), 1, "nothing in the data ends the script");
+    crate::failover::of_backups(&bed);
+    crate::failover::of_nodes_that_fail(&bed);
 }
 
 /// Tables and objects of every view, and what is said where one is asked wrongly.

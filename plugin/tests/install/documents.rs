@@ -11,10 +11,11 @@ use serde_json::json;
 use crate::bed::{Bed, IMAGE};
 
 /// Those whose blocks are for who installs and operates.
-const DOCUMENTS: [&str; 4] = ["README.md", "docs/install.md", "docs/kubectl-edge.md", "docs/probe.md"];
+const DOCUMENTS: [&str; 5] =
+    ["README.md", "docs/install.md", "docs/kubectl-edge.md", "docs/probe.md", "docs/healing.md"];
 
 /// What is not executed here, by how it begins, and why.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 12] = [
     ("demo/run.sh", "it is a step of .ci/run"),
     ("cargo test --workspace", "it is what executes this"),
     ("cargo build --release", "the tests have a build of their own"),
@@ -25,6 +26,7 @@ const ELSEWHERE: [(&str, &str); 11] = [
     ("head -c 32 /dev/urandom > keys/current", "tests/agents runs agents so"),
     ("edge-scheduler probe --standalone", "tests/agents runs agents so"),
     ("edge-scheduler probe --node-name a", "tests/agents runs agents so"),
+    ("kubectl edge failover --confirm", "tests/cluster has a node that fails"),
     ("kubectl get nd edge-1 -o yaml", "KWOK's agents make none"),
 ];
 

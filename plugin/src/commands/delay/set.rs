@@ -265,11 +265,7 @@ impl ChangeReport {
         fit: Option<Fit>,
         result: &'static str,
     ) -> Self {
-        let (dry_run, suffix) = match dry_run {
-            DryRun::None => (None, ""),
-            DryRun::Client => (Some("client"), " (dry run)"),
-            DryRun::Server => (Some("server"), " (server dry run)"),
-        };
+        let (dry_run, suffix) = dry_run.shown();
         let consequence = if changes.is_empty() { String::new() } else { consequence(workload) };
         Self {
             api_version: API_VERSION,

@@ -48,11 +48,7 @@ pub(super) struct ExportReport {
 
 impl InstallReport {
     pub(super) fn new(plan: &Plan, image: &str, profiles: Vec<String>, dry_run: DryRun) -> Self {
-        let (dry_run, suffix) = match dry_run {
-            DryRun::None => (None, ""),
-            DryRun::Client => (Some("client"), " (dry run)"),
-            DryRun::Server => (Some("server"), " (server dry run)"),
-        };
+        let (dry_run, suffix) = dry_run.shown();
         let item = |object: &Object, change| Item {
             object: object.to_string(),
             namespace: object.namespace().map(ToOwned::to_owned),

@@ -253,6 +253,19 @@ impl Labelling {
     }
 }
 
+// === impl DryRun ===
+
+impl DryRun {
+    /// What a report says of it, and what is printed behind what was not done.
+    pub(crate) fn shown(self) -> (Option<&'static str>, &'static str) {
+        match self {
+            Self::None => (None, ""),
+            Self::Client => (Some("client"), " (dry run)"),
+            Self::Server => (Some("server"), " (server dry run)"),
+        }
+    }
+}
+
 // === impl Label ===
 
 impl Label {

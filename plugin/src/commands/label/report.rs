@@ -34,11 +34,7 @@ pub(super) struct Change {
 
 impl LabelReport {
     pub(super) fn changed(label: &Label, items: Vec<Change>, dry_run: DryRun) -> Self {
-        let (dry_run, suffix) = match dry_run {
-            DryRun::None => (None, ""),
-            DryRun::Client => (Some("client"), " (dry run)"),
-            DryRun::Server => (Some("server"), " (server dry run)"),
-        };
+        let (dry_run, suffix) = dry_run.shown();
         let label = format!("{}={}", label.key, label.value);
         Self { api_version: API_VERSION, kind: "NodeLabelList", label, dry_run, items, suffix }
     }

@@ -26,11 +26,7 @@ pub(super) struct UninstallReport {
 
 impl UninstallReport {
     pub(super) fn new(found: &Found, dry_run: DryRun) -> Self {
-        let (dry_run, suffix) = match dry_run {
-            DryRun::None => (None, ""),
-            DryRun::Client => (Some("client"), " (dry run)"),
-            DryRun::Server => (Some("server"), " (server dry run)"),
-        };
+        let (dry_run, suffix) = dry_run.shown();
         let labels =
             found.labels.iter().flat_map(|it| it.keys.iter().map(move |key| format!("{}: {key}", it.node)));
         Self {
