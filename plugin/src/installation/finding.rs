@@ -9,6 +9,8 @@ use crate::look::Look;
 pub(crate) enum Level {
     /// It is as it should be.
     Passed,
+    /// There is nothing to look at, because of what another finding says.
+    Skipped,
     /// It could not be seen.
     Unknown,
     /// It may be in the way.
@@ -38,6 +40,7 @@ impl Level {
     pub(crate) fn mark(self, look: Look) -> String {
         match self {
             Self::Passed => look.good("✓"),
+            Self::Skipped => look.faint("-"),
             Self::Unknown => look.warning("?"),
             Self::Warning => look.warning("!"),
             Self::Failed => look.error("✗"),
@@ -51,6 +54,11 @@ impl Finding {
     /// It is as it should be.
     pub(crate) fn passed(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, level: Level::Passed, message: message.into(), fix: None }
+    }
+
+    /// There is nothing to look at.
+    pub(crate) fn skipped(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, level: Level::Skipped, message: message.into(), fix: None }
     }
 
     /// It could not be seen for want of a permission.
@@ -81,11 +89,14 @@ impl Finding {
 /// How many findings there are of each level, such as `3 passed, 1 warning`.
 pub(crate) fn summary(findings: &[Finding]) -> String {
     let count = |level: Level| findings.iter().filter(|it| it.level == level).count();
-    let (warnings, passed) = (count(Level::Warning), count(Level::Passed));
-    let plural = if warnings == 1 { "" } else { "s" };
-    let mut parts = vec![format!("{passed} passed")];
-    parts.extend((warnings > 0).then(|| format!("{warnings} warning{plural}")));
-    parts.extend(Some(count(Level::Unknown)).filter(|it| *it > 0).map(|it| format!("{it} unknown")));
-    parts.extend(Some(count(Level::Failed)).filter(|it| *it > 0).map(|it| format!("{it} failed")));
-    parts.join(", ")
+    let plural = if count(Level::Warning) == 1 { "warning" } else { "warnings" };
+    let levels = [
+        (Level::Skipped, "skipped"),
+        (Level::Warning, plural),
+        (Level::Unknown, "unknown"),
+        (Level::Failed, "failed"),
+    ];
+    let others = levels.map(|(level, word)| (count(level), word)).into_iter().filter(|(count, _)| *count > 0);
+    let parts = [(count(Level::Passed), "passed")].into_iter().chain(others);
+    parts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
 }

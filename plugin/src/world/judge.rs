@@ -7,7 +7,7 @@ use edge_core::delay::{
     AnchorNodes, DELAY_ANNOTATION, DELAY_LABEL_PREFIX, DelayConstraint, DelayConstraints, DelayRow, Replicas,
     resolve,
 };
-use edge_core::model::{Delay, Labels, Name, NodeName, Pod};
+use edge_core::model::{Delay, Labels, Name, NodeName, Pod, Resources};
 use edge_core::placement::{
     BackupSearch, Cycle, Decision, Explanation, NoSearch, NodeSlot, Profile, Scores, explain, place, scores,
     unplaced,
@@ -109,8 +109,13 @@ impl World {
         }
     }
 
-    /// The node of the pod's backup, if it has one and that would do were the pod's own node lost.
+    /// The node of the pod's backup, if it has one that would do were the pod's own node lost, and all that is to
+    /// be reserved there is.
     pub(crate) fn backup(&mut self, pod: &Arc<Pod>, slot: NodeSlot, profile: &Profile) -> Option<NodeSlot> {
+        let told = self.snapshot.backups.book.of(&pod.uid)?.backup;
+        if self.is_short(told) {
+            return None;
+        }
         let entry = self.snapshot.backups.book.remove(&pod.uid)?;
         self.snapshot.remove_pod(pod, slot);
         let judged = unplaced(pod);
@@ -131,6 +136,15 @@ impl World {
         let backup = entry.backup;
         self.snapshot.backups.book.put(pod.uid.clone(), entry);
         may_keep.unwrap_or(false).then_some(backup)
+    }
+
+    /// Whether the backups on a node hold less than what is covered there takes.
+    fn is_short(&self, slot: NodeSlot) -> bool {
+        let backups = &self.snapshot.backups;
+        let mut held = Resources::default();
+        let stay = backups.on(slot).iter().filter(|pod| !pod.terminating);
+        stay.for_each(|pod| held.add(&pod.requests));
+        !backups.book.reserve(slot).exceeding(&held).is_nothing()
     }
 
     /// What the plugins make of the nodes that the pod fits, best first.

@@ -39,6 +39,34 @@ fn report(bed: &Bed, node: &str, peers: &[&str]) {
     bed.cp.client().merge(&format!("{path}/{node}/status"), &json!({"status": status})).unwrap();
 }
 
+/// A pod that has a backup is covered as soon as that has the room.
+fn cover_is_counted_as_the_scheduler_counts_it(bed: &Bed) {
+    let spec = |node: &str| {
+        let requests = json!({"cpu": "100m", "memory": "512Mi"});
+        // The namespace of backups takes no others.
+        let of_container = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
+        let of_pod = json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+        let container = json!({"name": "a", "image": "a", "resources": {"requests": requests},
+            "securityContext": of_container});
+        json!({"schedulerName": "edge-scheduler", "nodeName": node, "containers": [container],
+            "securityContext": of_pod})
+    };
+    let annotations = json!({"kubectl-edge.dev/backup-node": "edge-2"});
+    let metadata = json!({"name": "near", "labels": {"delay_edge-1": "10"}, "annotations": annotations});
+    let near = json!({"metadata": metadata, "spec": spec("edge-1")});
+    bed.cp.client().create("/api/v1/namespaces/default/pods", &near).unwrap();
+    let says = |words: &str| {
+        let shown = bed.done(&["status"]);
+        assert!(shown.contains(words), "{words} is not in\n{shown}");
+    };
+    says("backups    0 of 1 pods covered, 0m CPU and 0Mi reserved on 0 nodes, too little on edge-2\n");
+    let metadata =
+        json!({"name": "edge-backup-edge-2-1", "labels": {"app.kubernetes.io/name": "edge-backup"}});
+    let backup = json!({"metadata": metadata, "spec": spec("edge-2")});
+    bed.cp.client().create("/api/v1/namespaces/edge-system/pods", &backup).unwrap();
+    says("backups    1 of 1 pods covered, 100m CPU and 512Mi reserved on 1 node\n");
+}
+
 #[test]
 fn they_say_what_is_wrong_and_what_to_do() {
     let bed = Bed::start();
@@ -97,6 +125,7 @@ fn they_say_what_is_wrong_and_what_to_do() {
     }
 
     bed.seen("install/check-well", &["check"]);
+    cover_is_counted_as_the_scheduler_counts_it(&bed);
     // Half an installation, and a pod of a profile that nobody serves.
     bed.cp.kubectl(&["delete", "clusterrole", "edge-probe"]).unwrap();
     let spec = json!({"schedulerName": "custom-scheduler", "containers": [{"name": "a", "image": "a"}]});

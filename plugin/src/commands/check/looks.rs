@@ -1,12 +1,13 @@
 //! What is looked at, subject by subject.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use edge_api::names::{NAMESPACE, PROBE, PROBE_KEY, SCHEDULER};
 use k8s_openapi::jiff::Timestamp;
 use kube::Error;
 use serde_json::Value;
 
+use super::reports;
 use crate::cluster::is_forbidden;
 use crate::commands::install::{RELEASE_IMAGE, remembered, rollouts};
 use crate::installation::finding::Finding;
@@ -23,12 +24,17 @@ pub(super) struct Facts {
     wanted: Vec<Object>,
     profiles: Vec<String>,
     image: String,
-    replicas: i64,
+    /// None if there is no Deployment.
+    replicas: Option<i64>,
     rollouts: Vec<Rollout>,
 }
 
 /// Profiles that pods ask for by name, whoever wrote their manifests.
 const KNOWN_PROFILES: [&str; 3] = ["edge-scheduler", "custom-scheduler", "contrail-scheduler"];
+
+const LOOK_INTO_LOG: &str = "kubectl logs -n edge-system deployment/edge-scheduler";
+/// Why there is nothing to look at.
+const NO_DEPLOYMENT: &str = "there is no deployment: see EDGE-C10";
 
 /// The answer, or that a permission is missing.
 enum Seen<T> {
@@ -60,9 +66,10 @@ impl Facts {
         // What was applied once can be rendered; if not, there is nothing to compare with.
         let wanted = manifests::render(&settings, &image).unwrap_or_default();
         let profiles = manifests::profiles(&wanted).unwrap_or_default();
-        let replicas = deployment.as_ref().and_then(|it| it.pointer("/spec/replicas")?.as_i64());
+        let replicas = |it: &Value| it.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or_default();
+        let replicas = deployment.as_ref().map(replicas);
         let rollouts = rollouts(store).await?;
-        Ok(Some(Self { wanted, profiles, image, replicas: replicas.unwrap_or_default(), rollouts }))
+        Ok(Some(Self { wanted, profiles, image, replicas, rollouts }))
     }
 
     /// Version, completeness, images, rivals.
@@ -104,12 +111,21 @@ impl Facts {
         Ok(if missing.is_empty() {
             Finding::passed("EDGE-C02", format!("all {} objects are there", self.wanted.len()))
         } else {
-            let message = format!("half an installation: {} missing", missing.join(", "));
+            const NAMED: usize = 3;
+            let more = match missing.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let named = missing.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let message = format!("half an installation: {named}{more} missing");
             Finding::failed("EDGE-C02", message, "kubectl edge install")
         })
     }
 
     async fn images(&self, store: Store<'_>) -> Result<Finding, Error> {
+        if self.replicas.is_none() {
+            return Ok(Finding::skipped("EDGE-C03", NO_DEPLOYMENT));
+        }
         let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets/{PROBE}");
         let agents = match seen(store.get(&path).await)? {
             Seen::Forbidden => return Ok(Finding::unknown("EDGE-C03", "get daemonsets in edge-system")),
@@ -135,16 +151,18 @@ impl Facts {
     /// Replicas and leader.
     pub(super) async fn scheduler(&self, store: Store<'_>) -> Result<Vec<Finding>, Error> {
         let mut findings = vec![self.rollout("EDGE-C10", "deployment")];
-        findings.push(leader(store).await?);
+        let at_fault = if self.replicas.is_some() { LOOK_INTO_LOG } else { "kubectl edge install" };
+        findings.push(leader(store, at_fault).await?);
         let is_alone = self.profiles.iter().any(|name| name == DEFAULT_PROFILE);
         findings.push(match (is_alone, self.replicas) {
-            (true, ..2) => Finding::warning(
+            (_, None) => Finding::skipped("EDGE-C12", NO_DEPLOYMENT),
+            (true, Some(..2)) => Finding::warning(
                 "EDGE-C12",
                 "it is the cluster's only scheduler and has one replica: if its node is lost, nobody places it anew",
                 "kubectl edge install --ha, or run it as a static pod (deploy/static-pod)",
             ),
-            (_, ..2) => Finding::passed("EDGE-C12", "one replica; --ha makes a second on another node"),
-            (_, replicas) => Finding::passed("EDGE-C12", format!("{replicas} replicas")),
+            (_, Some(..2)) => Finding::passed("EDGE-C12", "one replica; --ha makes a second on another node"),
+            (_, Some(replicas)) => Finding::passed("EDGE-C12", format!("{replicas} replicas")),
         });
         Ok(findings)
     }
@@ -166,13 +184,11 @@ impl Facts {
             Seen::Forbidden => return Ok(push(findings, Finding::unknown("EDGE-C22", "list nodes"))),
             Seen::Yes(nodes) => nodes,
         };
-        let reports = match seen(Reports::read(store, Timestamp::now()).await)? {
+        let told = match seen(Reports::read(store, Timestamp::now()).await)? {
             Seen::Forbidden => return Ok(push(findings, Finding::unknown("EDGE-C22", "list nodedelays"))),
-            Seen::Yes(reports) => reports.unwrap_or_default(),
+            Seen::Yes(told) => told.unwrap_or_default(),
         };
-        findings.push(silent(&nodes, &reports));
-        findings.push(starved(&reports));
-        findings.push(coverage(&reports));
+        findings.extend([reports::silent(&nodes, &told), reports::starved(&told), reports::coverage(&told)]);
         Ok(findings)
     }
 
@@ -223,7 +239,7 @@ fn tag(image: &str) -> &str {
     image.rsplit('/').next().unwrap_or(image)
 }
 
-async fn leader(store: Store<'_>) -> Result<Finding, Error> {
+async fn leader(store: Store<'_>, fix: &str) -> Result<Finding, Error> {
     let path = format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{SCHEDULER}");
     let lease = match seen(store.get(&path).await)? {
         Seen::Forbidden => return Ok(Finding::unknown("EDGE-C11", "get leases in edge-system")),
@@ -232,7 +248,6 @@ async fn leader(store: Store<'_>) -> Result<Finding, Error> {
     let holder =
         lease.as_ref().and_then(|it| it.pointer("/spec/holderIdentity")?.as_str()).unwrap_or_default();
     let Some(pod) = holder.split('_').next().filter(|it| !it.is_empty()) else {
-        let fix = format!("kubectl logs -n {NAMESPACE} deployment/{SCHEDULER}");
         return Ok(Finding::failed("EDGE-C11", "no replica leads: nothing is placed", fix));
     };
     let found = seen(store.get(&format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}")).await)?;
@@ -248,53 +263,4 @@ async fn leader(store: Store<'_>) -> Result<Finding, Error> {
             )
         }
     })
-}
-
-fn silent(nodes: &[Value], reports: &Reports) -> Finding {
-    let name =
-        |node: &Value| node.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let is_linux = |node: &&Value| {
-        node.pointer("/metadata/labels/kubernetes.io~1os").is_none_or(|os| *os == "linux") && is_ready(node)
-    };
-    let silent: BTreeSet<String> =
-        nodes.iter().filter(is_linux).map(name).filter(|name| !reports.reporting.contains(name)).collect();
-    let Some(first) = silent.first() else {
-        return Finding::passed(
-            "EDGE-C22",
-            format!("all {} ready nodes report delays", reports.reporting.len()),
-        );
-    };
-    let message = format!(
-        "{} ready nodes report no delays, such as {first}: their delays count as unknown",
-        silent.len()
-    );
-    Finding::failed(
-        "EDGE-C22",
-        message,
-        format!("kubectl logs -n {NAMESPACE} daemonset/{PROBE}; UDP between nodes must be open"),
-    )
-}
-
-fn starved(reports: &Reports) -> Finding {
-    match reports.starved.first() {
-        None => Finding::passed("EDGE-C23", "no agent lacks CPU"),
-        Some(first) => {
-            let count = reports.starved.len();
-            let message =
-                format!("{count} agents lack CPU, such as on {first}: their delays are not trusted");
-            Finding::failed(
-                "EDGE-C23",
-                message,
-                format!("raise requests.cpu of daemonset/{PROBE}, by install -f"),
-            )
-        }
-    }
-}
-
-fn coverage(reports: &Reports) -> Finding {
-    if reports.measured >= reports.pairs {
-        return Finding::passed("EDGE-C24", format!("all {} pairs are measured", reports.pairs));
-    }
-    let message = format!("{} of {} pairs that should be measured are", reports.measured, reports.pairs);
-    Finding::warning("EDGE-C24", message, "kubectl edge latency shows which are not")
 }

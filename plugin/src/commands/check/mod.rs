@@ -1,6 +1,7 @@
 //! `kubectl edge check`.
 
 mod looks;
+mod reports;
 
 use clap::Args;
 use serde::Serialize;
@@ -94,7 +95,7 @@ impl Report for CheckReport {
     fn table(&self, look: Look) -> String {
         let mut text = String::new();
         for group in &self.groups {
-            let shown = group.findings.iter().filter(|it| !self.quiet || it.level != Level::Passed);
+            let shown = group.findings.iter().filter(|it| !self.quiet || it.level > Level::Skipped);
             let lines: String = shown.map(|finding| finding.lines(look)).collect();
             if !lines.is_empty() {
                 text += &[look.strong(group.name), "\n".to_owned(), lines, "\n".to_owned()].concat();

@@ -1,14 +1,12 @@
 //! `kubectl edge status`.
 
-use std::collections::BTreeSet;
+mod backups;
+
 use std::fmt::Write;
 use std::time::Duration;
 
 use clap::Args;
 use edge_api::names::{NAMESPACE, SCHEDULER};
-use edge_core::model::Pod;
-use edge_core::placement::{BACKUP_NODE_ANNOTATION, Profile, WantsBackup, is_backup};
-use edge_core::wire::{Interner, PodObject};
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -24,6 +22,8 @@ use crate::installation::store::Store;
 use crate::look::Look;
 use crate::session::Session;
 use crate::view::{API_VERSION, Output, Report, to_stdout};
+use crate::world::Served;
+use backups::Backups;
 
 /// Show how the installation is, on one screen
 ///
@@ -87,19 +87,6 @@ struct Pods {
     waiting: usize,
 }
 
-/// What is kept for pods whose node dies.
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Backups {
-    /// Placed pods with a delay constraint, or that ask, with a backup and without.
-    covered: usize,
-    uncovered: usize,
-    /// Nodes that reserve something.
-    nodes: usize,
-    milli_cpu: i64,
-    memory_bytes: i64,
-}
-
 // === impl Status ===
 
 impl Status {
@@ -133,7 +120,7 @@ async fn look(session: &Session, cluster: &Cluster) -> Result<Output, Failure> {
     let reports = gaps.allow(cluster, reports, "list nodedelays", "what the agents report")?.flatten();
     let pods = pods(store, &profiles).await;
     let pods = gaps.allow(cluster, pods, "list pods", "counts of pods")?;
-    let backups = backups(store, &profiles).await;
+    let backups = Backups::read(cluster, &served(&installed)).await;
     let backups = gaps.allow(cluster, backups, "list pods", "backups")?;
     let leader = leader(store).await;
     let leader = gaps.allow(cluster, leader, "get leases in edge-system", "the leader")?;
@@ -186,6 +173,13 @@ async fn installed(cluster: &Cluster, gaps: &mut Gaps) -> Result<Vec<Object>, Fa
     Ok(found)
 }
 
+/// By what rules pods are judged.
+fn served(installed: &[Object]) -> Served {
+    let config = installed.iter().find(|it| it.kind().name == "ConfigMap");
+    let text = config.and_then(|it| it.value().pointer("/data/config.yaml")?.as_str());
+    text.map_or_else(Served::default, Served::of)
+}
+
 async fn pods(store: Store<'_>, profiles: &[String]) -> Result<Pods, kube::Error> {
     let mut pods = Pods::default();
     for profile in profiles {
@@ -195,37 +189,6 @@ async fn pods(store: Store<'_>, profiles: &[String]) -> Result<Pods, kube::Error
         pods.waiting += store.count("/api/v1/pods", &query("%3D")).await?;
     }
     Ok(pods)
-}
-
-async fn backups(store: Store<'_>, profiles: &[String]) -> Result<Backups, kube::Error> {
-    let mut found = Backups::default();
-    for profile in profiles {
-        let Some(rule) = Profile::known(profile).and_then(|it| it.backup_rule()) else { continue };
-        let query = format!("fieldSelector=spec.schedulerName%3D{profile}%2Cspec.nodeName%21%3D");
-        for pod in pods_of(store, "/api/v1/pods", &query).await? {
-            if rule.wants(&pod) == WantsBackup::Yes && !pod.terminating && !pod.phase.is_terminal() {
-                let is_covered = pod.annotations.get(BACKUP_NODE_ANNOTATION).is_some();
-                *(if is_covered { &mut found.covered } else { &mut found.uncovered }) += 1;
-            }
-        }
-    }
-    let mut nodes = BTreeSet::new();
-    let path = format!("/api/v1/namespaces/{NAMESPACE}/pods");
-    for pod in pods_of(store, &path, "").await?.iter().filter(|pod| is_backup(pod)) {
-        nodes.extend(pod.node.clone());
-        found.milli_cpu += pod.requests.cpu.0;
-        found.memory_bytes += pod.requests.memory.0;
-    }
-    found.nodes = nodes.len();
-    Ok(found)
-}
-
-/// The pods at this path that can be read.
-async fn pods_of(store: Store<'_>, path: &str, query: &str) -> Result<Vec<Pod>, kube::Error> {
-    let mut interner = Interner::default();
-    let objects = store.list(path, query).await?.into_iter();
-    let objects = objects.filter_map(|value| serde_json::from_value::<PodObject>(value).ok());
-    Ok(objects.filter_map(|object| object.into_pod(&mut interner).ok()).collect())
 }
 
 async fn leader(store: Store<'_>) -> Result<Option<Leader>, kube::Error> {
@@ -270,23 +233,11 @@ impl Report for StatusReport {
         if let Some(pods) = &self.pods {
             line("pods", &format!("{} placed, {} waiting", pods.placed, pods.waiting));
         }
-        if let Some(backups) = self.backups.as_ref().filter(|it| it.covered + it.uncovered > 0) {
+        if let Some(backups) = self.backups.as_ref().filter(|it| it.are_wanted()) {
             let shown = backups.shown();
-            line("backups", &if backups.uncovered == 0 { look.good(&shown) } else { look.warning(&shown) });
+            line("backups", &if backups.are_complete() { look.good(&shown) } else { look.warning(&shown) });
         }
         text
-    }
-}
-
-// === impl Backups ===
-
-impl Backups {
-    fn shown(&self) -> String {
-        let Self { covered, uncovered, nodes, milli_cpu, memory_bytes } = self;
-        let (all, mebibytes) = (covered + uncovered, memory_bytes >> 20);
-        format!(
-            "{covered} of {all} pods covered, {milli_cpu}m CPU and {mebibytes}Mi reserved on {nodes} nodes"
-        )
     }
 }
 
