@@ -3,7 +3,7 @@
 use controlplane::{FakeNode, KubeScheduler, Options};
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, LINE, PODS, PodSpec, line_delays};
+use crate::bed::{ACCOUNT, ACCOUNT_GROUPS, Bed, LINE, PODS, PodSpec, line_delays};
 
 const SYSTEM: &str = "/api/v1/namespaces/edge-system";
 const NODE: &str = "kubectl-edge.dev/backup-node";
@@ -57,8 +57,9 @@ fn await_backups(bed: &Bed, expected: &[(&str, &str)]) {
 
 #[test]
 fn room_for_a_pod_is_kept_on_another_node_against_every_scheduler() {
-    let mut bed = bed(Options { kube_scheduler: KubeScheduler::Default, ..Options::default() });
-    bed.start_scheduler();
+    let options = Options { kube_scheduler: KubeScheduler::Default, ..Options::default() };
+    let mut bed = bed(options.user(ACCOUNT, &ACCOUNT_GROUPS));
+    bed.start_scheduler_of_installation();
     bed.create(&PodSpec { memory: "2Gi", ..PodSpec::new("web").delay("edge-1", "10") });
     let node = bed.node_of("web");
     let backup = backup_of(&bed, "web", |_| true);
@@ -86,6 +87,10 @@ fn room_for_a_pod_is_kept_on_another_node_against_every_scheduler() {
     bed.message_of("too-large", |message| message.contains("1 Insufficient memory"));
     theirs("small", "5Gi");
     assert_eq!(bed.node_of("small"), backup);
+    bed.check_permissions(&[
+        "edge-scheduler: create pods in edge-system",
+        "edge-scheduler: get deployments.apps edge-scheduler in edge-system",
+    ]);
 }
 
 #[test]

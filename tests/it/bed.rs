@@ -1,7 +1,7 @@
 //! The bed: a control plane, nodes, delays between them, and our scheduler.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -11,6 +11,12 @@ use tempfile::TempDir;
 
 /// How long anything may take. Far above what it does take, so that a slow machine is no failure.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+
+/// The account that an installation gives the scheduler; here it has a token of its own kind.
+pub(crate) const ACCOUNT: &str = "system:serviceaccount:edge-system:edge-scheduler";
+/// The groups of that account.
+pub(crate) const ACCOUNT_GROUPS: [&str; 3] =
+    ["system:serviceaccounts", "system:serviceaccounts:edge-system", "system:authenticated"];
 
 /// A cluster with delays and a scheduler; all of it ends with the value.
 pub(crate) struct Bed {
@@ -124,7 +130,7 @@ impl Bed {
     }
 
     /// Replaces a file at once, as a careful operator does.
-    pub(crate) fn replace(&self, path: &std::path::Path, text: &str) {
+    pub(crate) fn replace(&self, path: &Path, text: &str) {
         let new = self.delays.path().join("new");
         std::fs::write(&new, text).unwrap();
         std::fs::rename(new, path).unwrap();
@@ -142,11 +148,20 @@ impl Bed {
         self.scheduler = Some(self.replica("scheduler", &["--leader-elect=false"]));
     }
 
+    /// The same with no more permissions than an installation gives it; [`ACCOUNT`] has to be among the users.
+    pub(crate) fn start_scheduler_of_installation(&mut self) {
+        let kubeconfig = self.cp.kubeconfig_of(ACCOUNT).unwrap();
+        self.scheduler = Some(self.replica_as(kubeconfig, "scheduler", &["--leader-elect=false"]));
+    }
+
     /// Starts a scheduler with further flags; its log has this name.
     pub(crate) fn replica(&self, name: &str, flags: &[&str]) -> Replica {
+        self.replica_as(self.cp.kubeconfig(), name, flags)
+    }
+
+    fn replica_as(&self, kubeconfig: &Path, name: &str, flags: &[&str]) -> Replica {
         let [kubeconfig, matrix, metadata] =
-            [self.cp.kubeconfig().to_owned(), self.matrix(), self.metadata()]
-                .map(|it| it.display().to_string());
+            [kubeconfig.to_owned(), self.matrix(), self.metadata()].map(|it| it.display().to_string());
         let files = ["--kubeconfig", &kubeconfig, "--delay-matrix", &matrix, "--metadata", &metadata];
         self.configured(name, &[&files, flags].concat())
     }

@@ -7,10 +7,9 @@ use controlplane::{Client, FakeNode, Options};
 use edge_api::{NodeDelaysStatus, PeerDelay, Transport};
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, NODE_DELAYS, PODS, Replica};
+use crate::bed::{ACCOUNT, ACCOUNT_GROUPS, Bed, NODE_DELAYS, PODS, Replica};
 use crate::node_delays::agent;
 
-const SCHEDULER: &str = "system:serviceaccount:edge-system:edge-scheduler";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
 const JOBS: &str = "/apis/batch/v1/namespaces/default/jobs";
 const STATEFUL_SETS: &str = "/apis/apps/v1/namespaces/default/statefulsets";
@@ -36,11 +35,10 @@ impl Line {
         let fake =
             |(idx, name): (usize, &String)| FakeNode::new(name).internal_ip(&format!("100::{}", idx + 1));
         let fakes: Vec<FakeNode> = names.iter().enumerate().map(fake).collect();
-        let groups = ["system:serviceaccounts", "system:serviceaccounts:edge-system", "system:authenticated"];
         let options = Options { kwok: true, controller_manager: true, ..Options::default() };
-        let bed = Bed::with(options.user(SCHEDULER, &groups), &fakes);
+        let bed = Bed::with(options.user(ACCOUNT, &ACCOUNT_GROUPS), &fakes);
         bed.install();
-        let kubeconfig = bed.cp.kubeconfig_of(SCHEDULER).unwrap().display();
+        let kubeconfig = bed.cp.kubeconfig_of(ACCOUNT).unwrap().display();
         let config = format!(
             "apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration

@@ -12,9 +12,8 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, NODE_DELAYS};
+use crate::bed::{ACCOUNT, Bed, NODE_DELAYS};
 
-const SCHEDULER: &str = "system:serviceaccount:edge-system:edge-scheduler";
 const SYSTEM_PODS: &str = "/api/v1/namespaces/edge-system/pods";
 const AGENTS_TOKEN: &str = "/api/v1/namespaces/edge-system/serviceaccounts/edge-probe/token";
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
@@ -22,7 +21,7 @@ const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 /// An API server with two nodes and all that an installation brings.
 fn bed() -> Bed {
     let nodes = ["edge-1", "edge-2"].map(FakeNode::new);
-    let bed = Bed::with(Options::default().user(SCHEDULER, &[]), &nodes);
+    let bed = Bed::with(Options::default().user(ACCOUNT, &[]), &nodes);
     bed.install();
     for name in ["edge-1", "edge-2"] {
         bed.cp.client().create(NODE_DELAYS, &object(name, &json!({}))).unwrap();
@@ -98,7 +97,7 @@ fn a_status_is_written_by_the_nodes_own_agent_or_by_the_scheduler_for_sources_ou
     let unbound = with_token(&bed, &json!({"spec": {}}));
     check(report(&unbound, "edge-1", "Probe"), "authentication.kubernetes.io/node-name is missing");
 
-    let scheduler = bed.cp.client_of(SCHEDULER).unwrap();
+    let scheduler = bed.cp.client_of(ACCOUNT).unwrap();
     for source in ["Goldpinger", "File"] {
         report(&scheduler, "edge-1", source).unwrap();
     }

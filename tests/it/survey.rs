@@ -7,10 +7,9 @@ use controlplane::{Client, FakeNode, Options};
 use edge_api::{DelaySource, NodeDelays, NodeDelaysStatus, PeerDelay, PublishedLayers, Transport};
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, NODE_DELAYS, PodSpec, Replica};
+use crate::bed::{ACCOUNT, ACCOUNT_GROUPS, Bed, NODE_DELAYS, PodSpec, Replica};
 use crate::node_delays::agent;
 
-const SCHEDULER: &str = "system:serviceaccount:edge-system:edge-scheduler";
 pub(crate) const KEY: &str = "/api/v1/namespaces/edge-system/secrets/edge-probe-key";
 
 fn bed(names: &[String], sources: impl Fn(&Bed) -> String) -> (Bed, Replica) {
@@ -22,16 +21,14 @@ fn bed(names: &[String], sources: impl Fn(&Bed) -> String) -> (Bed, Replica) {
 /// A cluster with these nodes, and all that an installation brings but the scheduler.
 pub(crate) fn cluster(names: &[String]) -> Bed {
     let nodes: Vec<FakeNode> = names.iter().map(FakeNode::new).collect();
-    // Its account is made by the installation; here it has a token of its own kind.
-    let groups = ["system:serviceaccounts", "system:serviceaccounts:edge-system", "system:authenticated"];
-    let bed = Bed::with(Options::default().user(SCHEDULER, &groups), &nodes);
+    let bed = Bed::with(Options::default().user(ACCOUNT, &ACCOUNT_GROUPS), &nodes);
     bed.install();
     bed
 }
 
 /// A scheduler with these sources of delays, that has no more permissions than an installation gives it.
 pub(crate) fn start_scheduler(bed: &Bed, sources: &str) -> Replica {
-    let kubeconfig = bed.cp.kubeconfig_of(SCHEDULER).unwrap().display();
+    let kubeconfig = bed.cp.kubeconfig_of(ACCOUNT).unwrap().display();
     let config = format!(
         "apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
