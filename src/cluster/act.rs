@@ -9,8 +9,8 @@ use std::time::Duration;
 use edge_core::model::NodeName;
 use edge_core::state::{
     Action, Announcement, BackupPod, BindOutcome, Binding, CoverOutcome, CoverWrite, Event, EvictOutcome,
-    Eviction, HealthNews, Knock, PodRef, PreemptOutcome, Preemption, ReadOutcome, Report, VolumesOutcome,
-    WriteVolumes,
+    Eviction, HandoverTaint, HealthNews, Knock, PodRef, PreemptOutcome, Preemption, ReadOutcome, Report,
+    VolumesOutcome, WriteVolumes,
 };
 use edge_core::wire::Interner;
 use futures::FutureExt;
@@ -31,6 +31,7 @@ use super::knock::knock;
 use super::notice::{self, Notice, Notices};
 use super::object::{Pods, Received};
 use super::preempt::preempt;
+use super::taint::taint;
 use super::volumes;
 use crate::clock::Clock;
 use crate::cluster::Clients;
@@ -109,6 +110,7 @@ impl Actor {
             Action::UseDelays(_) => (),
             Action::CreateBackup(backup) => self.create_backup(backup),
             Action::DeleteBackup(pod) => self.delete_backup(pod),
+            Action::TaintNode(wanted) => self.taint(wanted),
             Action::WriteCover(write) => self.write_cover(write),
             Action::AnnounceCover(turn) => self.notices.post(&Notice::cover(&turn)),
             Action::AnnounceBackups(turn) => self.notices.post(&Notice::backups(&notice::namespace(), &turn)),
@@ -129,6 +131,14 @@ impl Actor {
         let outcome =
             async move { if tenure.holds(clock.now()) { backups.delete(&wanted).await } else { not_sent() } };
         self.answer(pod, outcome, Event::BackupTaken, given_up);
+    }
+
+    fn taint(&mut self, wanted: HandoverTaint) {
+        let client = self.client.clone();
+        let (tenure, clock) = (self.tenure.clone(), self.clock);
+        let sent = wanted.clone();
+        let outcome = async move { taint(&client, &sent, || tenure.holds(clock.now())).await };
+        self.answer(wanted, outcome, Event::NodeTainted, given_up);
     }
 
     fn write_cover(&mut self, write: CoverWrite) {

@@ -37,6 +37,7 @@ mod selecting;
 mod series;
 pub mod shortfall;
 mod storage;
+mod taint;
 #[cfg(test)]
 mod tests;
 mod timestamp;

@@ -121,6 +121,7 @@ impl Scheduler {
             | Action::Nominate(..)
             | Action::CreateBackup(_)
             | Action::DeleteBackup(_)
+            | Action::TaintNode(_)
             | Action::WriteCover(_)
             | Action::AnnounceCover(_)
             | Action::AnnounceBackups(_) => {

@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 use crate::bed::{ACCOUNT, ACCOUNT_GROUPS, Bed, NODE_DELAYS, PODS, Replica};
 use crate::node_delays::agent;
 
-const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
+pub(crate) const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
 const JOBS: &str = "/apis/batch/v1/namespaces/default/jobs";
 const STATEFUL_SETS: &str = "/apis/apps/v1/namespaces/default/statefulsets";
 
 /// Nodes in a line, 10 ms a step, each with an agent; a scheduler that has no more permissions than an installation
 /// gives it. KWOK plays the kubelets, so Leases are renewed.
-struct Line {
-    bed: Bed,
+pub(crate) struct Line {
+    pub(crate) bed: Bed,
     scheduler: Replica,
-    names: Vec<String>,
+    pub(crate) names: Vec<String>,
     agents: Vec<Client>,
     /// Whom each agent misses.
     missed: RefCell<BTreeMap<usize, BTreeSet<usize>>>,
@@ -29,7 +29,7 @@ struct Line {
 // === impl Line ===
 
 impl Line {
-    fn start(nodes: usize) -> Self {
+    pub(crate) fn start(nodes: usize) -> Self {
         let names: Vec<String> = (1..=nodes).map(|idx| format!("edge-{idx}")).collect();
         // Nobody answers at these addresses (RFC 6666).
         let fake =
@@ -67,7 +67,7 @@ profiles:
         line
     }
 
-    fn wait<T>(&self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    pub(crate) fn wait<T>(&self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
         let seen = controlplane::wait_for(what, crate::bed::DEADLINE, || Ok(probe()));
         seen.unwrap_or_else(|error| panic!("{error}\n{}", self.scheduler.log()))
     }
@@ -124,14 +124,14 @@ profiles:
     }
 
     /// Nodes lose their power; the others notice.
-    fn kill(&self, nodes: &[usize]) {
+    pub(crate) fn kill(&self, nodes: &[usize]) {
         for node in nodes {
             self.bed.cp.fail_node(&self.names[*node]).unwrap();
         }
         self.miss(&self.others(nodes), nodes);
     }
 
-    fn index(&self, node: &str) -> usize {
+    pub(crate) fn index(&self, node: &str) -> usize {
         self.names.iter().position(|name| name == node).unwrap()
     }
 
@@ -148,7 +148,7 @@ profiles:
     }
 
     /// Waits until so many pods of an application are on nodes that `holds` accepts; the nodes.
-    fn placed(&self, app: &str, count: usize, holds: impl Fn(&str) -> bool) -> Vec<String> {
+    pub(crate) fn placed(&self, app: &str, count: usize, holds: impl Fn(&str) -> bool) -> Vec<String> {
         self.wait(&format!("{count} pods of {app}"), || {
             let live = self.live(app);
             let nodes: Vec<String> = live.into_iter().filter_map(|(_, node)| node).collect();
@@ -220,11 +220,11 @@ profiles:
     }
 }
 
-fn template(labels: &Value) -> Value {
+pub(crate) fn template(labels: &Value) -> Value {
     annotated_template(labels, &json!({}))
 }
 
-fn annotated_template(labels: &Value, annotations: &Value) -> Value {
+pub(crate) fn annotated_template(labels: &Value, annotations: &Value) -> Value {
     let requests = json!({"cpu": "100m", "memory": "500Mi"});
     let container =
         json!({"name": "main", "image": "example.com/app:1", "resources": {"requests": requests}});

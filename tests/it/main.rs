@@ -18,7 +18,11 @@ mod contrail;
 #[cfg(test)]
 mod delay;
 #[cfg(test)]
+mod failover;
+#[cfg(test)]
 mod files;
+#[cfg(test)]
+mod handover;
 #[cfg(test)]
 mod healing;
 #[cfg(test)]

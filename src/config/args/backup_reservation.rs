@@ -1,7 +1,7 @@
 //! Arguments of BackupReservation.
 
 use edge_core::placement::plugins::backup_reservation::BackupReservation;
-use edge_core::placement::{BackupMode, BackupPolicy, BackupRule, Plugin};
+use edge_core::placement::{BackupMode, BackupPolicy, BackupRule, FailoverRule, Plugin};
 use serde::{Deserialize, Serialize};
 
 use super::{Args, Context};
@@ -13,9 +13,26 @@ use crate::error::{FieldErrors, Path};
 pub(super) struct BackupReservationArgs {
     mode: String,
     policy: String,
+    failover: Failover,
     /// The image of backups where that of the scheduler itself is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
+}
+
+/// Whether pods are started elsewhere when their node fails.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Failover {
+    enabled: bool,
+    /// Whether those annotated `kubectl-edge.dev/failover: fast` don't wait for their node's Lease.
+    fast: bool,
+}
+
+impl Default for Failover {
+    fn default() -> Self {
+        let FailoverRule { is_on, is_fast } = FailoverRule::default();
+        Self { enabled: is_on, fast: is_fast }
+    }
 }
 
 impl Args for BackupReservationArgs {
@@ -53,6 +70,7 @@ impl Args for BackupReservationArgs {
         let rule = BackupRule {
             mode: BackupMode::from_name(&self.mode)?,
             policy: BackupPolicy::from_name(&self.policy)?,
+            failover: FailoverRule { is_on: self.failover.enabled, is_fast: self.failover.fast },
         };
         Some(Box::new(BackupReservation { rule }))
     }

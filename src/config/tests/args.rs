@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use edge_core::delay::{DelayRules, DelaySource, Statistic};
 use edge_core::model::Delay;
+use edge_core::placement::FailoverRule;
 
 use super::*;
 use crate::{FileSource, GoldpingerSource};
@@ -250,6 +251,20 @@ fn backups_are_for_those_that_ask_but_in_our_own_profiles() {
          @.policy: Unsupported value: \"Some\": supported values: \"BestEffort\", \"Required\", \
          @.image: Invalid value: \"\": give an image, or leave it out]",
     );
+}
+
+#[test]
+fn failover_is_on_until_it_is_switched_off() {
+    #[track_caller]
+    fn check_rule(given: &str, is_on: bool, is_fast: bool) {
+        let given = format!("pluginConfig: [{{name: BackupReservation, args: {{{given}}}}}]");
+        let config = accepted(&format!("profiles: [{{schedulerName: own, {given}}}]"));
+        let rule = config.profiles().unwrap()[0].backup_rule().unwrap();
+        assert_eq!(rule.failover, FailoverRule { is_on, is_fast }, "{given}");
+    }
+    check_rule("", true, true);
+    check_rule("failover: {enabled: false}", false, true);
+    check_rule("failover: {fast: false}", true, false);
 }
 
 #[test]

@@ -173,6 +173,16 @@ impl<'a> Filters<'a> {
         }
     }
 
+    /// With this plugin not asked at Filter, only at Reserve.
+    pub(super) fn not_asking(mut self, profile: &Profile, plugin: &str) -> Self {
+        let checks = std::mem::take(&mut self.checks).into_iter();
+        let (unasked, checks): (Vec<_>, Vec<_>) =
+            checks.partition(|(idx, _)| profile.name_of(*idx) == plugin);
+        self.checks = checks;
+        self.unasked.extend(unasked);
+        self
+    }
+
     /// Whether PreFilter left a node in.
     pub(super) fn leave_in(&self, node: NodeView<'_>) -> bool {
         self.narrowed.as_ref().is_none_or(|narrowed| narrowed.names.contains(&node.node.name))

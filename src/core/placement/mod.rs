@@ -33,8 +33,9 @@ mod workloads;
 pub use affinity_index::AffinityIndex;
 pub use allocation::{ResourceSpec, ScoredResource};
 pub use backups::{
-    BACKUP_ANNOTATION, BACKUP_LABEL, BACKUP_NAMESPACE, BACKUP_NODE_ANNOTATION, BackupMode, BackupPolicy,
-    BackupRule, BackupSearch, Backups, HANDOVER_TAINT, NoBackup, NoSearch, WantsBackup, is_backup, unplaced,
+    AtHold, BACKUP_ANNOTATION, BACKUP_LABEL, BACKUP_NAMESPACE, BACKUP_NODE_ANNOTATION, BackupMode,
+    BackupPolicy, BackupRule, BackupSearch, Backups, FailoverRule, HANDOVER_TAINT, IN_PLACE_OF_ANNOTATION,
+    NoBackup, NoSearch, WantsBackup, is_backup, judge_at_hold, unplaced,
 };
 pub use budgets::Budgets;
 use cycle::spread;

@@ -61,6 +61,14 @@ impl WorkloadRef {
             kind => vec![of(kind, owner.name.clone())],
         }
     }
+
+    /// The topmost of the workloads that a pod belongs to: of a Deployment's pods the Deployment, whichever of its
+    /// ReplicaSets made them.
+    pub fn top_of(pod: &Pod) -> Self {
+        let bare =
+            || Self { kind: "Pod".into(), namespace: pod.key.namespace.clone(), name: pod.key.name.clone() };
+        Self::of_pod(pod).into_iter().next().unwrap_or_else(bare)
+    }
 }
 
 fn deployment_name<'a>(pod: &Pod, replica_set: &'a str) -> Option<&'a str> {

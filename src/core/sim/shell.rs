@@ -98,6 +98,7 @@ impl Run {
             | Action::TellNode(_)
             | Action::CreateBackup(_)
             | Action::DeleteBackup(_)
+            | Action::TaintNode(_)
             | Action::WriteCover(_)
             | Action::AnnounceCover(_)
             | Action::AnnounceBackups(_) => (),

@@ -126,6 +126,7 @@ impl Run {
             | Event::Evicted(..)
             | Event::BackupMade(..)
             | Event::BackupTaken(..)
+            | Event::NodeTainted(..)
             | Event::CoverWritten(..)
             | Event::Leads(_) => (),
         }

@@ -87,6 +87,7 @@ impl View {
             | Event::Evicted(..)
             | Event::BackupMade(..)
             | Event::BackupTaken(..)
+            | Event::NodeTainted(..)
             | Event::CoverWritten(..)
             | Event::Leads(_) => (),
             Event::Measured(reports) => {

@@ -241,6 +241,7 @@ impl<'a> Run<'a> {
             | Action::WriteVolumes(_)
             | Action::CreateBackup(_)
             | Action::DeleteBackup(_)
+            | Action::TaintNode(_)
             | Action::WriteCover(_)
             | Action::AnnounceCover(_)
             | Action::AnnounceBackups(_) => (),

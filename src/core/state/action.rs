@@ -1,12 +1,12 @@
 //! What goes out.
 
-use super::{Evicted, Eviction, NodeNotice, PodRef};
+use super::{Evicted, Eviction, HandoverTaint, NodeNotice, PodRef};
 use crate::delay::{DelayConstraint, Turn};
 use crate::model::{Delay, Name, NodeName, Pod, PodKey, Resources, Time};
 use crate::placement::VolumeWrite;
 
 /// Something to do outside. `Bind`, `WriteVolumes`, `Read`, `Preempt`, `Evict`, `Knock`, `CreateBackup`,
-/// `DeleteBackup` and `WriteCover` are answered by one event each, whatever happens.
+/// `DeleteBackup`, `TaintNode` and `WriteCover` are answered by one event each, whatever happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Bind a pod; answered by [`super::Event::Bind`].
@@ -46,6 +46,8 @@ pub enum Action {
     CreateBackup(BackupPod),
     /// Take a backup away; answered by [`super::Event::BackupTaken`].
     DeleteBackup(PodRef),
+    /// Set the taint of a handover on a node, or take it away; answered by [`super::Event::NodeTainted`].
+    TaintNode(HandoverTaint),
     /// Write where a pod's backup is into it; answered by [`super::Event::CoverWritten`].
     WriteCover(CoverWrite),
     /// Tell that a pod has no backup, or has one again.

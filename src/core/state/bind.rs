@@ -73,6 +73,10 @@ impl State {
             Awaits::RetryRead { conflict: true, .. } => self.read_again(flight, Awaits::ReadAfterConflict),
             Awaits::RetryRead { conflict: false, .. } => self.read_again(flight, Awaits::ReadAfterUnknown),
             Awaits::VolumesBound { .. } | Awaits::VolumesWritten { .. } => self.volumes_overdue(flight, now),
+            Awaits::Room { .. } => {
+                let message = "the backups whose room it was to have did not go in time";
+                self.back_to_queue(flight, message.to_owned(), now);
+            }
             Awaits::RetryBind { .. }
             | Awaits::Outcome
             | Awaits::ReadAfterUnknown
@@ -112,6 +116,8 @@ impl State {
         if let Some(freed) = self.cache.remove(&mut self.snapshot, &binding.pod.key) {
             self.cover_gone(&freed.pod, freed.slot, now);
         }
+        self.wait_for_room_no_more(&binding.pod.uid, now);
+        self.give_back_hold(&binding.pod.uid, now);
         queued.error_count += 1;
         self.report(&mut queued, ReportReason::SchedulerError, message);
         let pod = queued.pod.clone();

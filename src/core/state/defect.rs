@@ -31,6 +31,10 @@ pub(crate) enum Defect {
     GrowsThoughThereIsSlack,
     /// A pod's backup is on its own node.
     BackupOnOwnNode,
+    /// Nothing is held for pods that come in place of those of a failed node.
+    NothingHeld,
+    /// A pod that comes for a hold is bound before the backups are gone whose room it has.
+    BoundBeforeRoom,
 }
 
 // === impl State ===

@@ -1,6 +1,6 @@
 //! What comes in.
 
-use super::{CoverWrite, EvictOutcome, Eviction, HealthNews, Preemption, StorageChange};
+use super::{CoverWrite, EvictOutcome, Eviction, HandoverTaint, HealthNews, Preemption, StorageChange};
 use crate::delay::{DelayRow, Report};
 use crate::model::{
     DisruptionBudget, Namespace, Node, Pod, PodKey, PodSelector, PodUid, SelectorKind, Version,
@@ -36,6 +36,8 @@ pub enum Event {
     BackupMade(PodKey, CoverOutcome),
     /// Taking a backup away came to an end.
     BackupTaken(PodRef, CoverOutcome),
+    /// Setting the taint of a handover, or taking it away, came to an end.
+    NodeTainted(HandoverTaint, CoverOutcome),
     /// Writing where a pod's backup is came to an end.
     CoverWritten(CoverWrite, CoverOutcome),
     /// The watch of PodDisruptionBudgets said something.

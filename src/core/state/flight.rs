@@ -68,6 +68,11 @@ pub(super) enum Awaits {
     },
     /// Its turn to be bound.
     Turn,
+    /// That backups go whose room it has.
+    Room {
+        /// How long it waits.
+        until: Time,
+    },
 }
 
 // === impl Flights ===
@@ -161,9 +166,10 @@ impl Flight {
 impl Awaits {
     fn due(self) -> Option<Time> {
         match self {
-            Self::RetryRead { at, .. } | Self::RetryBind { at } | Self::VolumesBound { until: at } => {
-                Some(at)
-            }
+            Self::RetryRead { at, .. }
+            | Self::RetryBind { at }
+            | Self::VolumesBound { until: at }
+            | Self::Room { until: at } => Some(at),
             Self::Outcome
             | Self::ReadAfterUnknown
             | Self::ReadAfterConflict
@@ -174,6 +180,6 @@ impl Awaits {
 
     /// Whether no request is on its way.
     pub(super) fn is_resting(self) -> bool {
-        matches!(self, Self::VolumesBound { .. } | Self::Turn)
+        matches!(self, Self::VolumesBound { .. } | Self::Turn | Self::Room { .. })
     }
 }

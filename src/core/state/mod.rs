@@ -43,7 +43,8 @@ pub use event::{
 };
 pub use healing::{
     CONFIRMED_ANNOTATION, CoverCount, EvictOutcome, Evicted, Eviction, FAILOVER_ANNOTATION, Fate,
-    HealingRules, HealthNews, HealthView, Knock, NodeNotice, NodeReason, OUT_OF_SERVICE, is_healed,
+    HandoverTaint, HealingRules, HealthNews, HealthView, Knock, NodeNotice, NodeReason, OUT_OF_SERVICE,
+    is_healed,
 };
 pub use known::KnownPart;
 pub use queue::{Incoming, Queue, QueueLen, Queued};
@@ -60,7 +61,7 @@ use crate::placement::{
 };
 use bounds::Bounds;
 use flight::{Awaits, Flight, Flights};
-use healing::{Cover, Healing};
+use healing::{Cover, Handovers, Healing, Tried};
 use preemptions::Preemptions;
 use tombstone::Tombstones;
 
@@ -82,6 +83,7 @@ pub struct State {
     bounds: Bounds,
     healing: Healing,
     cover: Cover,
+    handovers: Handovers,
     /// The kinds of which everything there is was told once.
     listed: WatchedSet,
     leads: bool,
@@ -114,6 +116,7 @@ impl State {
             preemptions: Preemptions::default(),
             bounds: Bounds::default(),
             cover: Cover::default(),
+            handovers: Handovers::default(),
             listed: WatchedSet::default(),
             leads: true,
             next_flush: Time::ZERO,
@@ -142,6 +145,7 @@ impl State {
             Event::Evicted(eviction, outcome) => self.apply_evicted(&eviction, outcome, now),
             Event::BackupMade(key, outcome) => self.apply_backup_made(&key, &outcome, now),
             Event::BackupTaken(pod, outcome) => self.apply_backup_taken(&pod, &outcome, now),
+            Event::NodeTainted(taint, outcome) => self.apply_tainted(&taint, &outcome, now),
             Event::CoverWritten(write, outcome) => self.apply_cover_written(&write, &outcome, now),
             Event::Leads(leads) => {
                 self.leads = leads;
@@ -186,7 +190,9 @@ impl State {
         let delays = self.snapshot.delays.next_review();
         let healing = Some(self.healing.next_due());
         let cover = self.cover_wakes_at();
-        let timers = [retry, flights, delays, healing, cover, Some(self.next_flush), Some(self.next_sweep)];
+        let handovers = Some(self.handovers_wake_at());
+        let timers =
+            [retry, flights, delays, healing, cover, handovers, Some(self.next_flush), Some(self.next_sweep)];
         timers.into_iter().flatten().min().unwrap_or(Time::NEVER)
     }
 
@@ -243,6 +249,7 @@ impl State {
         }
         self.review_delays(now);
         self.heal(now);
+        self.look_after_handovers(now);
         if self.cover_is_overdue(now) {
             self.look_after_cover(now);
         }
@@ -265,6 +272,10 @@ impl State {
     fn attempt(&mut self, mut queued: Queued, now: Time, observer: &mut dyn Observer) {
         queued.first_tried.get_or_insert(now);
         queued.tried = now;
+        let mut queued = match self.try_holds(queued, now) {
+            Tried::Done => return,
+            Tried::NotHeld(queued) => queued,
+        };
         let pod = queued.pod.clone();
         let Some(profile) = self.profile_by_name.get(&pod.scheduler_name) else { return };
         let Some(profile) = self.config.profiles.get(*profile) else { return };
@@ -302,6 +313,7 @@ impl State {
             self.cache.put(&mut self.snapshot, Placed { pod: pod.clone(), slot, confirmed: false });
         }
         self.cover_assumed(&pod, slot, &annotations, now);
+        self.note_successor(&pod, slot, now);
         let binding = Binding { pod: PodRef::of(&pod), node, annotations };
         if let Some(plan) = volumes {
             self.write_volumes(queued, binding, plan);

@@ -138,6 +138,7 @@ impl State {
     fn put_placed(&mut self, pod: Pod, now: Time) {
         self.queue.remove(&pod.key);
         self.drop_resting_flight(&pod.uid);
+        self.wait_for_room_no_more(&pod.uid, now);
         let Some(node) = &pod.node else { return };
         let slot = self.snapshot.nodes.slot_of(node);
         let pod = Arc::new(pod);
@@ -147,6 +148,9 @@ impl State {
         self.cover_placed(&pod, slot, now);
         if self.profile_by_name.contains_key(&pod.scheduler_name) {
             self.bounds.put(&pod, slot);
+        }
+        if old.as_ref().is_none_or(|old| !old.confirmed) {
+            self.note_successor(&pod, slot, now);
         }
         match old {
             None => self.wake(&ClusterEvent::PodPlaced(&pod), now),
@@ -233,6 +237,8 @@ impl State {
         }
         self.queue.remove(&pod.key);
         self.drop_resting_flight(&pod.uid);
+        self.wait_for_room_no_more(&pod.uid, now);
+        self.give_back_hold(&pod.uid, now);
         self.preemptions.end(&pod.uid);
         self.bounds.remove(&pod.uid);
         self.denominate(pod, None, now);

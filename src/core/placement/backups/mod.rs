@@ -1,13 +1,15 @@
 //! Backups, as far as placing a pod has to do with them: who is to be covered, what is reserved on nodes, and
 //! which node can be a pod's backup.
 
+mod handover;
 mod rule;
 mod search;
 mod table;
 
+pub use handover::{AtHold, judge_at_hold};
 pub use rule::{
-    BACKUP_ANNOTATION, BACKUP_NODE_ANNOTATION, BackupMode, BackupPolicy, BackupRule, HANDOVER_TAINT,
-    WantsBackup,
+    BACKUP_ANNOTATION, BACKUP_NODE_ANNOTATION, BackupMode, BackupPolicy, BackupRule, FailoverRule,
+    HANDOVER_TAINT, IN_PLACE_OF_ANNOTATION, WantsBackup,
 };
 pub use search::{BackupSearch, NoBackup, NoSearch, unplaced};
 pub use table::{BACKUP_LABEL, BACKUP_NAMESPACE, Backups, is_backup};

@@ -8,6 +8,8 @@ use crate::model::{Name, Pod};
 pub const BACKUP_ANNOTATION: &str = "kubectl-edge.dev/backup";
 /// Annotation that the scheduler writes: the node where the pod's backup is.
 pub const BACKUP_NODE_ANNOTATION: &str = "kubectl-edge.dev/backup-node";
+/// Annotation that the scheduler writes into a pod that came for a hold: the UID of the pod in whose place it came.
+pub const IN_PLACE_OF_ANNOTATION: &str = "kubectl-edge.dev/in-place-of";
 /// The taint of a node whose backups are being handed over, or made anew: nothing else is placed there meanwhile.
 pub const HANDOVER_TAINT: &str = "kubectl-edge.dev/handover";
 
@@ -40,6 +42,17 @@ pub struct BackupRule {
     pub mode: BackupMode,
     /// How strictly.
     pub policy: BackupPolicy,
+    /// What becomes of them when their node fails.
+    pub failover: FailoverRule,
+}
+
+/// Whether the pods of a profile are started elsewhere when their node fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailoverRule {
+    /// Whether they are at all.
+    pub is_on: bool,
+    /// Whether those that ask for it are on the word of their node's neighbours alone.
+    pub is_fast: bool,
 }
 
 /// Whether a pod is to be covered.
@@ -100,6 +113,14 @@ impl BackupPolicy {
     /// The policy of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|policy| policy.name() == name)
+    }
+}
+
+// === impl FailoverRule ===
+
+impl Default for FailoverRule {
+    fn default() -> Self {
+        Self { is_on: true, is_fast: true }
     }
 }
 

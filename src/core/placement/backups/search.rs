@@ -198,7 +198,9 @@ impl<'a> BackupSearch<'a> {
         let has_slot = !snapshot.backups.on(node.slot).is_empty()
             || self.cycle.pod.requests.is_nothing()
             || node.usage.num_pods() < node.node.allowed_pods;
-        if !has_slot || !share.exceeding(&snapshot.backups.room(node)).is_nothing() {
+        let mut room = snapshot.backups.room(node);
+        room.subtract(&snapshot.backups.holds.sum(node.slot));
+        if !has_slot || !share.exceeding(&room).is_nothing() {
             return Err(Rejection::unresolvable(FULL));
         }
         let usage = self.usage_after_loss(node);
@@ -227,7 +229,7 @@ impl<'a> BackupSearch<'a> {
 }
 
 /// The node without the taint of a handover, if it has it: it keeps others off, not those that come there by it.
-fn without_handover(node: &Node) -> Option<Node> {
+pub(super) fn without_handover(node: &Node) -> Option<Node> {
     let is_handover = |taint: &crate::model::Taint| &*taint.key == HANDOVER_TAINT;
     node.taints.iter().any(is_handover).then(|| {
         let taints = node.taints.iter().filter(|taint| !is_handover(taint)).cloned().collect();

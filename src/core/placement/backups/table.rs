@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::cover::Book;
+use crate::cover::{Book, Holds};
 use crate::model::{Name, Node, Pod, Resources};
 use crate::placement::{NodeSlot, NodeView};
 
@@ -23,6 +23,10 @@ const GOING: [&str; 3] =
 pub struct Backups {
     /// Who is covered where.
     pub book: Book,
+    /// What is held for pods that are to come, beyond what the book says.
+    pub holds: Holds,
+    /// Nodes whose backups are being handed over: room is free there that is not for everybody.
+    pub handed_over: BTreeSet<NodeSlot>,
     /// The backups there are, those on their way included, by node.
     pods: BTreeMap<NodeSlot, Vec<Arc<Pod>>>,
     /// Nodes that take no backups for now.
@@ -81,10 +85,22 @@ impl Backups {
         held
     }
 
-    /// What of a node neither other pods request nor the book reserves. It is negative where a node is overfull.
+    /// What is to be kept on a node: what the book reserves, and what is held for pods that are to come.
+    pub fn to_keep(&self, slot: NodeSlot) -> Resources {
+        let mut sum = self.book.reserve(slot);
+        sum.add(&self.holds.sum(slot));
+        sum
+    }
+
+    /// The nodes on which something is to be kept.
+    pub fn keepers(&self) -> impl Iterator<Item = NodeSlot> {
+        self.book.backups().chain(self.holds.nodes())
+    }
+
+    /// What of a node neither other pods request nor is to be kept. It is negative where a node is overfull.
     pub fn free(&self, node: NodeView<'_>) -> Resources {
         let mut free = self.room(node);
-        free.subtract(&self.book.reserve(node.slot));
+        free.subtract(&self.to_keep(node.slot));
         free
     }
 

@@ -10,7 +10,8 @@ use crate::placement::{
 /// Chooses the node that has a pod's backup: another one, within the pod's own delay constraints and fit for it in
 /// every other way, whose reserve has to grow least. What is to be reserved there is made by the state machine.
 ///
-/// **Filter.** Nodes that are suspected to be lost admit nobody. Where the policy is `Required`, a node admits a pod
+/// **Filter.** Nodes that are suspected to be lost admit nobody, nor do those whose backups are being handed over to
+/// pods that come for them. Where the policy is `Required`, a node admits a pod
 /// that is to be covered only if another one can be its backup.
 ///
 /// **Reserve.** The backup's node is written into the pod with the binding. Where the policy is `BestEffort` a
@@ -29,6 +30,7 @@ struct Reservation<'a> {
 }
 
 const SUSPECT: Reason = Reason::Fixed("node(s) were suspected to be lost");
+const HANDED_OVER: Reason = Reason::Fixed("node(s) were handing over backups");
 const NO_BACKUP: Reason = Reason::Fixed("node(s) had no other node for the pod's backup");
 
 // === impl BackupReservation ===
@@ -58,7 +60,11 @@ impl Plugin for BackupReservation {
         }
         let policy = match self.rule.wants(cycle.pod) {
             WantsBackup::Yes => Some(self.rule.policy),
-            WantsBackup::No if cycle.snapshot.suspects.is_empty() => return PreFilter::Skip,
+            WantsBackup::No
+                if cycle.snapshot.suspects.is_empty() && cycle.snapshot.backups.handed_over.is_empty() =>
+            {
+                return PreFilter::Skip;
+            }
             WantsBackup::No => None,
             WantsBackup::Unclear(value) => {
                 let text = format!(
@@ -102,6 +108,9 @@ impl NodeFilter for Reservation<'_> {
     fn filter(&self, node: NodeView<'_>) -> Verdict {
         if self.cycle.snapshot.suspects.contains(&node.slot) {
             return Rejection::unresolvable(SUSPECT).into();
+        }
+        if self.cycle.snapshot.backups.handed_over.contains(&node.slot) {
+            return Rejection::unresolvable(HANDED_OVER).into();
         }
         if self.policy != Some(BackupPolicy::Required) {
             return Verdict::Fits;

@@ -54,8 +54,6 @@ pub(in crate::state) struct Cover {
     pub(super) owed: Owed,
     /// The backups that are on their way, and what keeps them from being made.
     pub(super) pieces: Pieces,
-    /// Nodes whose backups are being handed over to pods of a lost node: whoever does that makes and deletes there.
-    pub(super) handed_over: BTreeSet<NodeSlot>,
     /// When the pods were last judged that a node covers which has too little room.
     pub(super) crowded: BTreeMap<NodeSlot, Time>,
     /// Whether something happened by which pods without a backup may get one.
@@ -109,7 +107,7 @@ impl State {
     /// A pod is on a node, or changed there; its annotations say where its backup is.
     pub(in crate::state) fn cover_placed(&mut self, pod: &Pod, slot: NodeSlot, now: Time) {
         if is_backup(pod) {
-            self.backup_seen(pod, slot);
+            self.backup_seen(pod, slot, now);
         } else {
             let told = pod.annotations.get(BACKUP_NODE_ANNOTATION).map(NodeName::from);
             self.enter_cover(pod, slot, told.as_ref(), now);
@@ -136,6 +134,7 @@ impl State {
         if is_backup(pod) {
             self.backup_gone(pod, slot, now);
         } else {
+            self.hold_for_successor(pod, now);
             self.leave_cover(&pod.uid, now);
         }
         self.cover.nodes_due.insert(slot);
@@ -144,6 +143,8 @@ impl State {
     /// A node came, went, or changed in a way that matters to backups.
     pub(in crate::state) fn cover_node_changed(&mut self, old: Option<&Node>, new: Option<&Node>) {
         let Some(name) = new.or(old).map(|node| &node.name) else { return };
+        let slot = self.snapshot.nodes.slot_of(name);
+        self.note_taint(slot, new);
         let same = |old: &Node, new: &Node| {
             old.labels == new.labels
                 && old.taints == new.taints
@@ -156,7 +157,6 @@ impl State {
         {
             return;
         }
-        let slot = self.snapshot.nodes.slot_of(name);
         self.cover_by_due(slot);
         self.cover.nodes_due.insert(slot);
     }
@@ -195,7 +195,8 @@ impl State {
     pub(in crate::state) fn cover_all_due(&mut self) {
         self.cover.due.extend(self.cover.pods.keys().cloned());
         self.cover.nodes_due.extend(self.snapshot.backups.nodes());
-        self.cover.nodes_due.extend(self.snapshot.backups.book.backups());
+        self.cover.nodes_due.extend(self.snapshot.backups.keepers());
+        self.handovers.is_due = true;
     }
 
     /// The nodes that anchors of covered pods would be on once the pods' own nodes are lost.
@@ -244,7 +245,7 @@ impl State {
     }
 
     /// How the pods of this scheduler name are covered.
-    fn rule_of(&self, pod: &Pod) -> BackupRule {
+    pub(super) fn rule_of(&self, pod: &Pod) -> BackupRule {
         let rule = self.profile(&pod.scheduler_name).and_then(crate::placement::Profile::backup_rule);
         rule.unwrap_or(BackupRule { mode: BackupMode::Off, ..BackupRule::default() })
     }
@@ -262,6 +263,9 @@ impl State {
 
     fn enter_cover(&mut self, pod: &Pod, slot: NodeSlot, told: Option<&NodeName>, now: Time) {
         if !self.is_to_be_covered(pod) {
+            if pod.terminating {
+                self.hold_for_successor(pod, now);
+            }
             self.leave_cover(&pod.uid, now);
             return;
         }

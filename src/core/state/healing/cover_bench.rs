@@ -1,15 +1,20 @@
 //! A state over a model of the API server, for tests of cover.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::delay::DelayRow;
-use crate::model::{Bytes, Delay, MilliCpu, Node, NodeName, Phase, Pod, Resources, Taint, TaintEffect, Time};
+use crate::model::{
+    Bytes, Delay, MilliCpu, Node, NodeName, Owner, Phase, Pod, Resources, Taint, TaintEffect, Time,
+};
 use crate::placement::plugins::backup_reservation::BackupReservation;
 use crate::placement::{
-    BACKUP_LABEL, BACKUP_NAMESPACE, BACKUP_NODE_ANNOTATION, BackupMode, BackupPolicy, BackupRule, Profile,
+    BACKUP_LABEL, BACKUP_NAMESPACE, BACKUP_NODE_ANNOTATION, BackupMode, BackupPolicy, BackupRule,
+    HANDOVER_TAINT, Profile,
 };
 use crate::state::{
-    Action, BackupPod, BindOutcome, Change, Config, CoverOutcome, CoverTurned, Defect, Event, PodRef, State,
+    Action, BackupPod, BindOutcome, Change, Config, CoverOutcome, CoverTurned, Defect, Event, EvictOutcome,
+    PodRef, State,
 };
 
 /// A state over a model of the API server that does what it is asked to at once.
@@ -17,10 +22,12 @@ pub(super) struct Bench {
     pub(super) state: State,
     policy: BackupPolicy,
     pub(super) now: Time,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     pub(super) pods: Vec<Pod>,
     /// What was done since it was last asked, a line each.
     pub(super) done: Vec<String>,
+    /// Since when nodes are down.
+    pub(super) down_since: BTreeMap<String, Time>,
     /// What the server says to who makes backups, if it makes none.
     pub(super) refuses: Option<String>,
 }
@@ -34,6 +41,14 @@ pub(super) fn node(name: &str, gib: i64) -> Node {
 pub(super) fn pod(name: &str, gib: i64, ms: &str) -> Pod {
     let requests = Resources { memory: Bytes(gib << 30), ..Resources::default() };
     Pod { requests, labels: [("delay_a", ms)].into_iter().collect(), ..Pod::pending("default", name) }
+}
+
+/// The same of a Deployment, by this ReplicaSet of it.
+pub(super) fn replica(pod: Pod, deployment: &str, hash: &str) -> Pod {
+    let owner = Owner { kind: "ReplicaSet".into(), name: format!("{deployment}-{hash}").as_str().into() };
+    let labels = pod.labels.iter().map(|(key, value)| (&**key, &**value));
+    let labels = labels.chain([("pod-template-hash", hash)]).collect();
+    Pod { owner: Some(owner), labels, ..pod }
 }
 
 pub(super) fn on(pod: Pod, node: &str, backup: Option<&str>) -> Pod {
@@ -53,7 +68,7 @@ pub(super) fn backup(name: &str, node: &str, gib: i64) -> Pod {
 }
 
 fn state(policy: BackupPolicy) -> State {
-    let rule = BackupRule { mode: BackupMode::Pods, policy };
+    let rule = BackupRule { mode: BackupMode::Pods, policy, ..BackupRule::default() };
     let profile = Profile::known("edge-scheduler").unwrap().with(Box::new(BackupReservation { rule }));
     State::new(Config::new(vec![profile]).of_pods_and_nodes())
 }
@@ -74,6 +89,7 @@ impl Bench {
             nodes: nodes.to_vec(),
             pods: pods.to_vec(),
             done: Vec::new(),
+            down_since: BTreeMap::new(),
             refuses: None,
         };
         bench.list();
@@ -131,7 +147,9 @@ impl Bench {
 
     pub(super) fn annotate(&mut self, pod: &PodRef, node: Option<&str>) {
         if let Some(pod) = self.find(pod) {
-            let annotations = node.map(|node| (BACKUP_NODE_ANNOTATION, node)).into_iter().collect();
+            let others = pod.annotations.iter().map(|(key, value)| (&**key, &**value));
+            let others = others.filter(|(key, _)| *key != BACKUP_NODE_ANNOTATION);
+            let annotations = others.chain(node.map(|node| (BACKUP_NODE_ANNOTATION, node))).collect();
             self.put(Pod { annotations, ..pod });
         }
     }
@@ -169,29 +187,10 @@ impl Bench {
                 let backup = binding.annotations.iter().find(|(key, _)| *key == BACKUP_NODE_ANNOTATION);
                 let backup = backup.map_or("none", |(_, node)| node);
                 self.done.push(format!("{} to {}, backup {backup}", binding.pod.key.name, binding.node));
+                self.admit(&binding.pod, binding.node.as_str());
             }
-            Action::CreateBackup(BackupPod { key, node, requests }) => {
-                let outcome = match self.refuses.clone() {
-                    Some(why) => CoverOutcome::Refused(why),
-                    None => CoverOutcome::Done,
-                };
-                let gib = requests.memory.0 >> 30;
-                if outcome == CoverOutcome::Done {
-                    self.put(Pod { requests, ..backup(&key.name, node.as_str(), gib) });
-                }
-                self.done.push(format!("make {gib} on {node}"));
-                self.apply(Event::BackupMade(key, outcome));
-            }
-            Action::DeleteBackup(pod) => {
-                let found = self.find(&pod).unwrap();
-                self.done.push(format!(
-                    "take {} from {}",
-                    found.requests.memory.0 >> 30,
-                    found.node.unwrap()
-                ));
-                self.gone(&pod.key.name);
-                self.apply(Event::BackupTaken(pod, CoverOutcome::Done));
-            }
+            Action::CreateBackup(_) | Action::DeleteBackup(_) => self.answer_about_backup(action),
+            Action::Evict(_) | Action::TaintNode(_) => self.answer_about_failure(action),
             Action::WriteCover(write) => {
                 let node = write.backup.as_ref().map(NodeName::as_str);
                 self.done.push(format!(
@@ -212,6 +211,82 @@ impl Bench {
             Action::AnnounceBackups(turn) => self.done.push(format!("{turn:?}")),
             Action::Report(report) => self.done.push(format!("{}: {}", report.pod.key.name, report.message)),
             _ => (),
+        }
+    }
+
+    fn answer_about_backup(&mut self, action: Action) {
+        match action {
+            Action::CreateBackup(BackupPod { key, node, requests }) => {
+                let outcome = match self.refuses.clone() {
+                    Some(why) => CoverOutcome::Refused(why),
+                    None => CoverOutcome::Done,
+                };
+                let gib = requests.memory.0 >> 30;
+                if outcome == CoverOutcome::Done {
+                    self.put(Pod { requests, ..backup(&key.name, node.as_str(), gib) });
+                }
+                self.done.push(format!("make {gib} on {node}"));
+                self.apply(Event::BackupMade(key, outcome));
+            }
+            Action::DeleteBackup(pod) => {
+                let Some(found) = self.find(&pod) else {
+                    return self.apply(Event::BackupTaken(pod, CoverOutcome::Done));
+                };
+                self.done.push(format!(
+                    "take {} from {}",
+                    found.requests.memory.0 >> 30,
+                    found.node.unwrap()
+                ));
+                self.gone(&pod.key.name);
+                self.apply(Event::BackupTaken(pod, CoverOutcome::Done));
+            }
+            _ => (),
+        }
+    }
+
+    fn answer_about_failure(&mut self, action: Action) {
+        match action {
+            Action::Evict(eviction) => {
+                self.done.push(format!("evict {} from {}", eviction.pod.key.name, eviction.node));
+                if let Some(pod) = self.find(&eviction.pod).filter(|pod| !pod.terminating) {
+                    self.put(Pod { terminating: true, ..pod.clone() });
+                    self.succeed(&pod);
+                }
+                self.apply(Event::Evicted(eviction, EvictOutcome::Deleted));
+            }
+            Action::TaintNode(wanted) => {
+                let found = self.nodes.iter().find(|node| node.name == wanted.node).unwrap().clone();
+                let others = found.taints.iter().filter(|taint| &*taint.key != HANDOVER_TAINT).cloned();
+                let ours =
+                    Taint { key: HANDOVER_TAINT.into(), value: "".into(), effect: TaintEffect::NoSchedule };
+                let taints = others.chain(wanted.stands.then_some(ours)).collect();
+                self.done.push(format!("taint {}: {}", wanted.node, wanted.stands));
+                self.put_node(Node { taints, ..found });
+                self.apply(Event::NodeTainted(wanted, CoverOutcome::Done));
+            }
+            _ => (),
+        }
+    }
+
+    /// A controller makes another pod in place of one that ends.
+    pub(super) fn succeed(&mut self, pod: &Pod) {
+        let name = format!("{}+", pod.key.name);
+        let fresh = Pod::pending(&pod.key.namespace, &name);
+        let (labels, owner, requests) = (pod.labels.clone(), pod.owner.clone(), pod.requests.clone());
+        self.put(Pod { labels, owner, requests, ..fresh });
+    }
+
+    /// A kubelet takes a pod in, or refuses it because others have the room.
+    fn admit(&mut self, pod: &PodRef, name: &str) {
+        let node = self.nodes.iter().find(|node| node.name.as_str() == name).unwrap();
+        let here = self.pods.iter().filter(|pod| pod.node.as_ref().is_some_and(|it| it.as_str() == name));
+        let taken: i64 = here.map(|pod| pod.requests.memory.0).sum();
+        if taken > node.allocatable.memory.0 {
+            self.done.push(format!("{} is refused on {name}: OutOfmemory", pod.key.name));
+            let refused = self.find(pod).unwrap();
+            self.put(Pod { phase: Phase::Failed, ..refused.clone() });
+            self.pods.retain(|known| known.key != refused.key);
+            self.succeed(&refused);
         }
     }
 

@@ -40,18 +40,21 @@ impl State {
     /// Taking a backup away came to an end.
     pub(in crate::state) fn apply_backup_taken(&mut self, pod: &PodRef, outcome: &CoverOutcome, now: Time) {
         self.send_more();
-        let is_known = self.cache.get(&pod.key).is_some_and(|placed| placed.pod.uid == pod.uid);
+        let known = self.cache.get(&pod.key).filter(|placed| placed.pod.uid == pod.uid);
+        let known = known.map(|placed| placed.pod.clone());
         let Some(going) = self.cover.pieces.going.get_mut(&pod.key).filter(|it| it.uid == pod.uid) else {
             return;
         };
         going.in_flight = false;
-        if *outcome == CoverOutcome::Done && !is_known {
-            // No watch will tell, of one that had ended.
-            self.cover.pieces.going.remove(&pod.key);
-            return;
-        }
         match outcome {
-            CoverOutcome::Done => going.again = now + UNSEEN,
+            // It was given no time to end, so it is gone. The watch may tell later.
+            CoverOutcome::Done => {
+                if let Some(known) = known {
+                    self.pod_gone(&known, now);
+                }
+                self.cover.pieces.going.remove(&pod.key);
+                self.backup_has_gone(&pod.key, now);
+            }
             CoverOutcome::Unknown(_) | CoverOutcome::Refused(_) => {
                 going.failures += 1;
                 going.again = now + self.config.backoff.after(going.failures);
@@ -124,13 +127,14 @@ impl State {
     }
 
     /// The watch tells of a backup that is on a node.
-    pub(super) fn backup_seen(&mut self, pod: &Pod, slot: NodeSlot) {
+    pub(super) fn backup_seen(&mut self, pod: &Pod, slot: NodeSlot, now: Time) {
         let serial = self.cover.pieces.serials.entry(slot).or_default();
         *serial = serial_of(&pod.key.name).max(*serial);
         if pod.phase == Phase::Running {
             self.cover.pieces.held_up.remove(&slot);
             self.snapshot.backups.closed.remove(&slot);
         }
+        self.backup_came(slot, now);
     }
 
     /// The watch tells of a pod by the name of a backup that was asked for: it counts no longer as asked for.
@@ -168,6 +172,7 @@ impl State {
     pub(super) fn backup_gone(&mut self, pod: &Pod, slot: NodeSlot, now: Time) {
         let going = self.cover.pieces.going.remove(&pod.key);
         self.send_more();
+        self.backup_has_gone(&pod.key, now);
         if going.is_none_or(|going| going.uid != pod.uid) && !self.snapshot.backups.closed.contains(&slot) {
             let held_up = self.cover.pieces.held_up.entry(slot).or_insert(HeldUp { until: now, failures: 0 });
             held_up.until = held_up.until.max(now + BACKOFF.initial);
@@ -191,7 +196,7 @@ impl State {
         }
         self.snapshot.backups.refused = None;
         self.actions.push_back(Action::AnnounceBackups(BackupsTurn::Made));
-        self.cover.nodes_due.extend(self.snapshot.backups.book.backups());
+        self.cover.nodes_due.extend(self.snapshot.backups.keepers());
         self.wake(&ClusterEvent::BackupsChanged, now);
     }
 

@@ -54,17 +54,28 @@ impl State {
                 held.add(&pod.requests);
             }
         }
-        !self.snapshot.backups.book.reserve(slot).exceeding(&held).is_nothing()
+        !self.to_keep_by_pods(slot).exceeding(&held).is_nothing()
+    }
+
+    /// What backups are to keep on a node. While they are being handed over there the taint keeps what is held.
+    fn to_keep_by_pods(&self, slot: NodeSlot) -> Resources {
+        let backups = &self.snapshot.backups;
+        if backups.handed_over.contains(&slot) && self.is_tainted(slot) {
+            return backups.book.reserve(slot);
+        }
+        backups.to_keep(slot)
     }
 
     fn reconcile_reserve(&mut self, slot: NodeSlot, now: Time) {
-        if self.cover.handed_over.contains(&slot) {
+        // Somebody waits for backups there to go. When they have, this is looked at again.
+        if self.handovers.is_waited_for(slot) {
             return;
         }
         let backups = &self.snapshot.backups;
-        let reserve = backups.book.reserve(slot);
+        let reserve = self.to_keep_by_pods(slot);
         let room = self.snapshot.nodes.get(slot).map(|node| backups.room(node));
-        if !reserve.is_nothing() && room.is_none_or(|room| !reserve.exceeding(&room).is_nothing()) {
+        let all = backups.to_keep(slot);
+        if !all.is_nothing() && room.as_ref().is_none_or(|room| !all.exceeding(room).is_nothing()) {
             // Others have come there, whom backups can't keep off. Who does not fit any more is covered elsewhere.
             self.cover_crowded(slot, now);
         }
@@ -83,10 +94,27 @@ impl State {
         if missing.is_nothing() && self.has(Defect::GrowsThoughThereIsSlack) {
             return;
         }
-        if missing.is_nothing() {
+        if !missing.is_nothing() {
+            self.make_where_it_fits(slot, missing, now);
+        } else if !self.snapshot.backups.handed_over.contains(&slot) && !self.is_tainted(slot) {
+            // What is too much where backups are handed over, or are about to be, goes when that is over.
             self.shrink_reserve(slot, &pieces, held, &reserve, now);
+        }
+    }
+
+    /// Asks for a backup where there is room for it. Where there is none now, there will be or the book will say less.
+    fn make_where_it_fits(&mut self, slot: NodeSlot, requests: Resources, now: Time) {
+        let backups = &self.snapshot.backups;
+        let Some(node) = self.snapshot.nodes.get(slot) else { return };
+        let mut free = backups.room(node);
+        free.subtract(&backups.held(slot));
+        if backups.handed_over.contains(&slot) {
+            free.subtract(&backups.holds.sum(slot));
+        }
+        if requests.exceeding(&free).is_nothing() {
+            self.make_backup(slot, requests, now);
         } else {
-            self.make_backup(slot, missing, now);
+            self.cover.nodes_later.insert((now + SOON, slot));
         }
     }
 
@@ -213,6 +241,15 @@ impl State {
         true
     }
 
+    /// The same at once, for somebody who waits for it.
+    pub(super) fn take_backup_at_once(&mut self, pod: &Pod) {
+        if !self.cover.pieces.going.contains_key(&pod.key) {
+            let going = Going { uid: pod.uid.clone(), in_flight: true, again: Time::NEVER, failures: 0 };
+            self.cover.pieces.going.insert(pod.key.clone(), going);
+            self.actions.push_back(Action::DeleteBackup(PodRef::of(pod)));
+        }
+    }
+
     /// A number that no backup of the node had, as far as is known.
     fn next_serial(&mut self, slot: NodeSlot) -> u64 {
         let there = self.snapshot.backups.on(slot).iter().map(|pod| serial_of(&pod.key.name)).max();
@@ -250,7 +287,7 @@ impl State {
             && refused.until != Time::ZERO
         {
             refused.until = Time::ZERO;
-            self.cover.nodes_due.extend(self.snapshot.backups.book.backups());
+            self.cover.nodes_due.extend(self.snapshot.backups.keepers());
         }
     }
 }

@@ -74,7 +74,7 @@ fn backups_leave_nodes_that_are_cordoned_or_not_well() {
     let pods = [on(pod("one", 2, "20"), "a", Some("b")), backup("edge-backup-b-1", "b", 2)];
     let mut bench = Bench::new(&pods);
     bench.put_node(tainted("b", "kubectl-edge.dev/handover"));
-    bench.pass(30);
+    bench.pass(20);
     bench.expect(&[]);
 }
 

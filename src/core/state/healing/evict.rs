@@ -131,6 +131,7 @@ impl State {
                 && !self.healing.asked.contains_key(&pod.uid)
                 && self.heals(pod)
                 && Fate::of(pod, &self.snapshot) >= least
+                && (least != Fate::GoesQuickly || self.rule_of(pod).failover.is_fast)
                 && self.cache.get(&pod.key).is_some_and(|placed| placed.confirmed)
         };
         let mut pods: Vec<_> = view.usage.pods.iter().filter(goes).collect();
@@ -153,8 +154,10 @@ impl State {
     }
 
     /// Whether it is ours to see to the pod.
-    fn heals(&self, pod: &Pod) -> bool {
-        self.profile_by_name.contains_key(&pod.scheduler_name) && is_healed(pod)
+    pub(super) fn heals(&self, pod: &Pod) -> bool {
+        self.profile_by_name.contains_key(&pod.scheduler_name)
+            && self.rule_of(pod).failover.is_on
+            && is_healed(pod)
     }
 
     /// Whether pods of this node may be asked now; if another node's were just begun with, it waits.

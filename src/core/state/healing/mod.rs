@@ -6,6 +6,8 @@
 //! fate       which pods of a failed node may go, and when
 //! evict      they go: one request a pod, each checked once more right before it is written
 //! cover      who is covered by which node's backup, and the pods by which that has room
+//! holds      room for the pods that come in place of others
+//! handover   they come: backups go, and what is still to be kept is made anew
 //! ```
 //!
 //! All of it follows from the present evidence and the present pods, so a scheduler that starts in the middle goes on
@@ -26,6 +28,13 @@ mod cover_tests;
 mod evict;
 mod evidence;
 mod fate;
+mod handover;
+#[cfg(test)]
+mod handover_random;
+mod handover_taint;
+#[cfg(test)]
+mod handover_tests;
+mod holds;
 #[cfg(test)]
 mod tests;
 mod verdicts;
@@ -38,6 +47,8 @@ pub use cover::CoverCount;
 pub use evict::{EvictOutcome, Evicted, Eviction, OUT_OF_SERVICE};
 pub use evidence::{HealthNews, Knock};
 pub use fate::{FAILOVER_ANNOTATION, Fate, is_healed};
+pub(super) use handover::{Handovers, Tried};
+pub use handover_taint::HandoverTaint;
 pub use verdicts::{NodeNotice, NodeReason};
 
 use super::State;
@@ -162,6 +173,7 @@ impl State {
         if !turns.is_empty() {
             self.healing.next_pass = now;
         }
+        self.handovers.is_due |= self.healing.detector.unwell().next().is_some();
         if self.healing.next_pass <= now {
             self.healing.next_pass = now + PASS_EVERY;
             if self.leads && self.healing.rules.failover {

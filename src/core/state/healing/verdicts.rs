@@ -1,9 +1,10 @@
 //! Verdicts that turned.
 
 use super::State;
+use crate::delay::is_unheard;
 use crate::health::{Frozen, Turn, Verdict};
 use crate::model::{Name, NodeName, Time};
-use crate::placement::{ClusterEvent, NodeSlot};
+use crate::placement::{ClusterEvent, NodeSlot, Snapshot};
 use crate::state::Action;
 
 /// Something to tell of a node: an event on it.
@@ -140,6 +141,9 @@ impl State {
         if from.is_alive() != to.is_alive() {
             self.candidates_changed(slot, to.is_alive(), now);
         }
+        if !to.is_alive() && self.healing.rules.failover {
+            self.hold_for_ended(slot, now);
+        }
         self.tell_node(slot, NodeReason::of(turn));
     }
 
@@ -193,4 +197,9 @@ impl State {
         };
         self.actions.push_back(Action::TellNode(NodeNotice { node, uid, reason, note }));
     }
+}
+
+/// Whether pods that end on a node do so because it failed, as far as can be told.
+pub(super) fn is_failed_node(snapshot: &Snapshot, slot: NodeSlot) -> bool {
+    snapshot.suspects.contains(&slot) || snapshot.nodes.get(slot).is_none_or(|view| is_unheard(view.node))
 }

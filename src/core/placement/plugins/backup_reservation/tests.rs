@@ -27,7 +27,7 @@ fn backup(node: &str, gib: i64) -> Pod {
 
 /// Where the pod goes and where its backup is, or why it goes nowhere.
 fn placed(snapshot: &Snapshot, policy: BackupPolicy, pod: &Pod) -> String {
-    let rule = BackupRule { mode: BackupMode::OnRequest, policy };
+    let rule = BackupRule { mode: BackupMode::OnRequest, policy, ..BackupRule::default() };
     let profile = Profile::with_all_plugins("test").with(Box::new(BackupReservation { rule }));
     match place(snapshot, pod, &profile) {
         Decision::Place(placement) => {
@@ -129,7 +129,9 @@ fn an_annotation_that_says_neither_is_named() {
 
 #[test]
 fn what_can_cure_wakes_and_nothing_else() {
-    let rule = |policy| BackupReservation { rule: BackupRule { mode: BackupMode::OnRequest, policy } };
+    let rule = |policy| BackupReservation {
+        rule: BackupRule { mode: BackupMode::OnRequest, policy, ..BackupRule::default() },
+    };
     let (best, required) = (rule(BackupPolicy::BestEffort), rule(BackupPolicy::Required));
     let (web, plain) = (asking("web", 1), pod("plain").build());
     let freed = ClusterEvent::PodFreed(&plain);
