@@ -12,8 +12,8 @@ use crate::clock::Clock;
 use crate::cluster::{KeyError, KeyStore};
 use crate::lease::Tenure;
 
-/// How often it is looked after.
-const EVERY: Duration = Duration::from_mins(1);
+/// How often it is looked after; whoever asks for a new key waits so long at most.
+const EVERY: Duration = Duration::from_secs(20);
 /// How often one that doesn't lead looks whether it does.
 const STANDBY: Duration = Duration::from_secs(1);
 

@@ -182,7 +182,7 @@ fn what_is_installed_gets_ready_binds_by_delay_and_uses_what_it_may() {
         unused: EXCEPTIONS.map(|(permission, _)| permission.to_owned()).into(),
         ..Differences::default()
     };
-    // The leader looks after the key once a minute.
+    // The leader looks after the key from time to time.
     let explained = wait_for("all permissions to be used but the exceptions", Duration::from_mins(2), || {
         mark += 1;
         paths::touch(&cluster, "waiting", mark);
