@@ -87,7 +87,7 @@ impl<'a> BackupSearch<'a> {
     /// them is as good as any, on however many nodes the cluster has.
     pub fn choose(&self) -> Result<NodeSlot, NoBackup> {
         let demand = &self.cycle.pod.requests;
-        let shared = self.best(self.shared());
+        let shared = self.best(&self.shared());
         if let Some(Choice { node, increment }) = &shared
             && !demand.exceeding(increment).is_nothing()
         {
@@ -95,19 +95,19 @@ impl<'a> BackupSearch<'a> {
         }
         let mut equal: Vec<Candidate<'_>> = self.fresh().take(COMPARED).collect();
         equal.extend(shared.and_then(|choice| self.candidate(choice.node)));
-        self.best(equal).map(|choice| choice.node).ok_or_else(|| self.nowhere())
+        self.best(&equal).map(|choice| choice.node).ok_or_else(|| self.nowhere())
     }
 
     /// Whether there is a node that can be the backup.
     pub fn finds_any(&self) -> bool {
-        self.fresh().next().is_some() || self.best(self.shared()).is_some()
+        self.fresh().next().is_some() || self.best(&self.shared()).is_some()
     }
 
     /// The one whose reserve grows least of those that the checks admit.
-    fn best(&self, candidates: Vec<Candidate<'_>>) -> Option<Choice> {
+    fn best(&self, candidates: &[Candidate<'_>]) -> Option<Choice> {
         let Cycle { snapshot, pod, .. } = self.cycle;
         let admits = |slot| snapshot.nodes.get(slot).is_some_and(|node| self.admit(node, false).is_ok());
-        choose(&snapshot.backups.book, self.primary, &pod.requests, &candidates, admits)
+        choose(&snapshot.backups.book, self.primary, &pod.requests, candidates, admits)
     }
 
     /// The nodes that are somebody's backup and may be this pod's, the checks left aside.
