@@ -4,9 +4,9 @@
 #
 #   krew/release.sh [FOLDER]
 #
-# Needs, besides Rust: a C compiler for each architecture, such as gcc and Debian's gcc-aarch64-linux-gnu; buildah;
-# cargo-cyclonedx (cargo install cargo-cyclonedx --locked), without which there is no list; and qemu-user-static, without
-# which binaries for other machines are not tried. Settings, by environment:
+# Needs, besides Rust: a C compiler for each architecture, such as gcc and Debian's gcc-aarch64-linux-gnu; buildah; and
+# qemu-user-static, without which binaries for other machines are not tried. cargo-cyclonedx, which lists what is in it, is
+# built if it is not there in this version. Settings, by environment:
 #   REGISTRY       where the image will be (ghcr.io/kubectl-edge)
 #   DOWNLOADS      where the archives will be (the releases of the repository)
 #   ARCHITECTURES  which ones ("amd64 arm64")
@@ -20,6 +20,7 @@ version=v$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 registry=${REGISTRY:-ghcr.io/kubectl-edge}
 read -ra architectures <<<"${ARCHITECTURES:-amd64 arm64}"
 host=$(uname -m)
+cyclonedx=0.5.7
 
 say() { echo "release: $*" >&2; }
 
@@ -92,16 +93,16 @@ for architecture in "${architectures[@]}"; do
   krew/package.sh "$binary" "${tool:-$binary}" linux "$architecture" "$version" "$dist"
 done
 
-if cargo cyclonedx --version >/dev/null 2>&1; then
-  say "list of what is in it"
-  for package in edge-scheduler:. kubectl-edge:plugin; do
-    (cd "${package#*:}" && cargo cyclonedx --format json --override-filename release-sbom >&2)
-    mv "${package#*:}/release-sbom.json" "$dist/${package%:*}_${version}_sbom.cdx.json"
-  done
-  find . -name release-sbom.json -not -path './target/*' -delete
-else
-  say "cargo-cyclonedx is not there: no list of what is in it"
+say "list of what is in it"
+if [[ $(cargo cyclonedx --version 2>/dev/null) != *" $cyclonedx" ]]; then
+  cargo install cargo-cyclonedx --locked --version "$cyclonedx" --root target/tools >&2
+  PATH=$root/target/tools/bin:$PATH
 fi
+for package in edge-scheduler:. kubectl-edge:plugin; do
+  (cd "${package#*:}" && cargo cyclonedx --format json --override-filename release-sbom >&2)
+  mv "${package#*:}/release-sbom.json" "$dist/${package%:*}_${version}_sbom.cdx.json"
+done
+find . -name release-sbom.json -not -path './target/*' -delete
 
 krew/manifest.sh "$dist" "$version"
 krew/checksums.sh "$dist"
