@@ -1,5 +1,6 @@
 //! How text looks: colour, width, columns.
 
+use console::measure_text_width;
 use owo_colors::{OwoColorize, Style};
 use tabled::builder::Builder;
 use tabled::settings::{Padding, Style as Borders};
@@ -34,6 +35,11 @@ pub(crate) enum Mark {
     /// It is beside the point.
     Faint,
 }
+
+/// Between columns.
+const GAP: usize = 3;
+/// Less than this is too little for text.
+const LEAST: usize = 24;
 
 // === impl Look ===
 
@@ -101,7 +107,7 @@ impl Look {
         if !self.headers {
             return String::new();
         }
-        let lines = text.lines().flat_map(|line| wrapped(line, self.width.unwrap_or(usize::MAX)));
+        let lines = text.lines().flat_map(|line| wrapped(line, self.width.unwrap_or(usize::MAX), 0));
         lines.map(|line| self.faint(&line) + "\n").collect()
     }
 
@@ -119,31 +125,69 @@ impl Look {
     /// The same with rows that stand out.
     pub(crate) fn marked<const N: usize>(self, heads: [&str; N], rows: Vec<(Mark, [String; N])>) -> String {
         let (marks, rows): (Vec<Mark>, Vec<[String; N]>) = rows.into_iter().unzip();
-        let text = self.columns(heads, rows);
+        let heads = heads.map(str::to_owned).to_vec();
+        let lines = self.lines(heads, rows.into_iter().map(Vec::from).collect());
         let heads = std::iter::once(Mark::None).filter(|_| self.headers);
-        let lines = text.lines().zip(heads.chain(marks));
-        let paint = |(line, mark): (&str, Mark)| match mark {
-            Mark::None => format!("{line}\n"),
-            Mark::Warning => self.warning(line) + "\n",
-            Mark::Error => self.error(line) + "\n",
-            Mark::Faint => self.faint(line) + "\n",
+        let paint = |(line, mark): (String, Mark)| match mark {
+            Mark::None => line + "\n",
+            Mark::Warning => self.warning(&line) + "\n",
+            Mark::Error => self.error(&line) + "\n",
+            Mark::Faint => self.faint(&line) + "\n",
         };
-        lines.map(paint).collect()
+        lines.into_iter().zip(heads.chain(marks)).map(paint).collect()
     }
 
     /// The same as [`Self::columns`] where the number of columns is not known beforehand.
     pub(crate) fn table(self, heads: Vec<String>, rows: Vec<Vec<String>>) -> String {
+        self.lines(heads, rows).into_iter().map(|line| line + "\n").collect()
+    }
+
+    /// A line for the heads, if they are wanted, and one a row; on a terminal that is too narrow for the last column a
+    /// line is several.
+    fn lines(self, heads: Vec<String>, rows: Vec<Vec<String>>) -> Vec<String> {
         let mut table = Builder::with_capacity(rows.len() + 1, heads.len());
+        let last = heads.len().saturating_sub(1);
+        let mut widths = vec![0; heads.len()];
+        let mut push = |cells: Vec<String>| {
+            for (width, cell) in widths.iter_mut().zip(&cells) {
+                *width = cell.chars().count().max(*width);
+            }
+            table.push_record(cells);
+        };
         if self.headers {
-            table.push_record(heads);
+            push(heads);
         }
         for row in rows {
-            table.push_record(row.iter().map(|cell| plain(cell)));
+            push(row.iter().map(|cell| plain(cell)).collect());
         }
-        let text = table.build().with(Borders::empty()).with(Padding::new(0, 3, 0, 0)).to_string();
-        let mut lines = text.lines().map(str::trim_end);
-        let head = if self.headers { lines.next().map(|head| self.strong(head)) } else { None };
-        head.into_iter().chain(lines.map(str::to_owned)).map(|line| line + "\n").collect()
+        let text = table.build().with(Borders::empty()).with(Padding::new(0, GAP, 0, 0)).to_string();
+        let hang: usize = widths.iter().take(last).map(|width| width + GAP).sum();
+        // Where too little is left beside the others it goes on below them.
+        let is_narrow = self.width.is_some_and(|width| (hang..hang + LEAST).contains(&width));
+        let hang = if is_narrow { GAP } else { hang };
+        let mut lines = text.lines().map(|line| self.fold(line.trim_end(), hang));
+        let head = if self.headers { lines.next().map(|head| self.strong(&head)) } else { None };
+        head.into_iter().chain(lines).collect()
+    }
+
+    /// A line in lines that fit the terminal, all but the first of them indented by `hang`. Where there is no terminal,
+    /// or too little of it, the line is left as it is.
+    pub(crate) fn fold(self, line: &str, hang: usize) -> String {
+        match self.width {
+            Some(width) if width >= hang + LEAST && measure_text_width(line) > width => {
+                let lines = wrapped(line, width, hang);
+                let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+                lines.join(&format!("\n{:hang$}", ""))
+            }
+            Some(_) | None => line.to_owned(),
+        }
+    }
+
+    /// The same of several lines of prose; those that are indented are laid out already.
+    pub(crate) fn fold_all(self, text: &str) -> String {
+        const HANG: usize = 2;
+        let fold = |line: &str| if line.starts_with(' ') { line.to_owned() } else { self.fold(line, HANG) };
+        text.split('\n').map(fold).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -158,18 +202,17 @@ pub(crate) fn plain(text: &str) -> String {
         .collect()
 }
 
-/// The line in lines of this width, broken at spaces.
-fn wrapped(line: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = vec![String::new()];
+/// The line in lines of this width, broken at spaces; all but the first are narrower by `hang`.
+fn wrapped(line: &str, width: usize, hang: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
     for word in line.split(' ') {
-        let Some(last) = lines.last_mut() else { continue };
-        if last.is_empty() {
-            last.push_str(word);
-        } else if last.chars().count() + 1 + word.chars().count() <= width {
-            last.push(' ');
-            last.push_str(word);
-        } else {
-            lines.push(word.to_owned());
+        let limit = if lines.len() <= 1 { width } else { width.saturating_sub(hang) };
+        match lines.last_mut() {
+            Some(last) if measure_text_width(last) + 1 + measure_text_width(word) <= limit => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            Some(_) | None => lines.push(word.to_owned()),
         }
     }
     lines
@@ -181,8 +224,21 @@ mod tests {
 
     #[test]
     fn lines_are_broken_at_spaces() {
-        assert_eq!(wrapped("a bc def", 4), ["a bc", "def"]);
-        assert_eq!(wrapped("long-word b", 4), ["long-word", "b"]);
-        assert_eq!(wrapped("a  b", 80), ["a  b"]);
+        assert_eq!(wrapped("a bc def", 4, 0), ["a bc", "def"]);
+        assert_eq!(wrapped("long-word b", 4, 0), ["long-word", "b"]);
+        assert_eq!(wrapped("a  b", 80, 0), ["a  b"]);
+        assert_eq!(wrapped("  ab cd ef", 5, 2), ["  ab", "cd", "ef"]);
+        assert_eq!(wrapped("ab \u{1b}[1mcd\u{1b}[0m ef", 5, 1), ["ab \u{1b}[1mcd\u{1b}[0m", "ef"]);
+    }
+    #[test]
+    fn a_narrow_terminal_breaks_the_last_column_alone() {
+        let options = Options { output: Format::Table, no_headers: false, color: When::Never };
+        let look = Look { width: Some(40), ..Look::new(options, false) };
+        let row = ["edge-1".to_owned(), "nothing makes it anew: it has no controller".to_owned()];
+        let shown = "NODE     WHY\nedge-1   nothing makes it anew: it has\n         no controller\n";
+        assert_eq!(look.columns(["NODE", "WHY"], vec![row.clone()]), shown);
+        assert_eq!(look.marked(["NODE", "WHY"], vec![(Mark::Error, row.clone())]), shown);
+        let narrower = Look { width: Some(20), ..look };
+        assert_eq!(narrower.columns(["NODE", "WHY"], vec![row]).lines().count(), 2, "it would not help");
     }
 }

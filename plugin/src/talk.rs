@@ -67,18 +67,18 @@ impl Talk {
 
     /// Tells something.
     pub(crate) fn note(&self, text: &str) {
-        self.write(&format!("{text}\n"));
+        self.write(&format!("{}\n", self.look.fold_all(text)));
     }
 
     /// Tells what may be wrong.
     pub(crate) fn warning(&self, text: &str) {
-        self.write(&format!("{} {text}\n", self.look.warning("warning:")));
+        self.note(&format!("{} {text}", self.look.warning("warning:")));
     }
 
     /// Tells a warning of the server, once, in kubectl's words.
     pub(crate) fn server_warning(&self, text: &str) {
         if self.state().warnings.insert(text.to_owned()) {
-            self.write(&format!("{} {text}\n", self.look.warning("Warning:")));
+            self.note(&format!("{} {text}", self.look.warning("Warning:")));
         }
     }
 

@@ -80,9 +80,10 @@ impl Finding {
 
     /// One or two lines: what, and what to do.
     pub(crate) fn lines(&self, look: Look) -> String {
-        let head = format!("{} {}  {}\n", self.level.mark(look), self.code, self.message);
-        let fix = self.fix.iter().map(|fix| format!("            {} {fix}\n", look.hint("fix:")));
-        head + &fix.collect::<String>()
+        let head = format!("{} {}  {}", self.level.mark(look), self.code, self.message);
+        let fix = self.fix.iter().map(|fix| format!("            {} {fix}", look.hint("fix:")));
+        let lines = [(head, 12)].into_iter().chain(fix.map(|fix| (fix, 17)));
+        lines.map(|(line, hang)| look.fold(&line, hang) + "\n").collect()
     }
 }
 

@@ -207,7 +207,8 @@ impl Facts {
             }
         }
         let finding = |(name, count): (&str, usize)| {
-            let message = format!("{count} pods wait for {name}, which is not served");
+            let pods = if count == 1 { "a pod waits" } else { &format!("{count} pods wait") };
+            let message = format!("{pods} for {name}, which is not served");
             Finding::failed("EDGE-C30", message, format!("kubectl edge install --profile {name}"))
         };
         let mut findings: Vec<Finding> = unserved.into_iter().map(finding).collect();

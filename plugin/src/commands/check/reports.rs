@@ -27,10 +27,13 @@ pub(super) fn silent(nodes: &[Value], reports: &Reports) -> Finding {
     let Some(first) = silent.first() else {
         return Finding::passed("EDGE-C22", format!("all {} ready nodes report delays", ready.len()));
     };
-    let message = format!(
-        "{} ready nodes report no delays, such as {first}: their delays count as unknown",
-        silent.len()
-    );
+    let message = match &silent[..] {
+        [only] => format!("ready node {only} reports no delays: its delays count as unknown"),
+        _ => format!(
+            "{} ready nodes report no delays, such as {first}: their delays count as unknown",
+            silent.len()
+        ),
+    };
     Finding::failed(
         "EDGE-C22",
         message,
@@ -46,9 +49,10 @@ pub(super) fn starved(reports: &Reports) -> Finding {
     match reports.starved.first() {
         None => Finding::passed("EDGE-C23", "no agent lacks CPU"),
         Some(first) => {
-            let count = reports.starved.len();
-            let message =
-                format!("{count} agents lack CPU, such as on {first}: their delays are not trusted");
+            let message = match reports.starved.len() {
+                1 => format!("the agent on {first} lacks CPU: its delays are not trusted"),
+                count => format!("{count} agents lack CPU, such as on {first}: their delays are not trusted"),
+            };
             Finding::failed(
                 "EDGE-C23",
                 message,
@@ -64,7 +68,7 @@ pub(super) fn coverage(reports: &Reports) -> Finding {
         return Finding::skipped("EDGE-C24", NO_REPORTS);
     }
     if reports.measured >= reports.pairs {
-        return Finding::passed("EDGE-C24", format!("all {} pairs are measured", reports.pairs));
+        return Finding::passed("EDGE-C24", format!("all {} pairs are measured", reports.measured));
     }
     let message = format!("{} of {} pairs that should be measured are", reports.measured, reports.pairs);
     Finding::warning("EDGE-C24", message, "kubectl edge latency shows which are not")

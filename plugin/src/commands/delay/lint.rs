@@ -212,7 +212,9 @@ impl Report for Findings {
                 Severity::Warning => look.warning("!"),
             };
             let Finding { object, namespace, message, fix, .. } = it;
-            format!("{mark} {} {message}\n  fix: {fix}\n", look.strong(&format!("{namespace} {object}")))
+            let head = format!("{mark} {} {message}", look.strong(&format!("{namespace} {object}")));
+            let fix = format!("  {} {fix}", look.hint("fix:"));
+            format!("{}\n{}\n", look.fold(&head, 2), look.fold(&fix, 7))
         };
         self.items.iter().map(line).collect()
     }

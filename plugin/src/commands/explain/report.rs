@@ -177,7 +177,7 @@ impl Explained {
         let count = format!("{} of {} nodes fit.", self.fitting, self.nodes);
         lines.push(if self.fitting == 0 { look.warning(&count) } else { look.good(&count) });
         lines.extend(self.elsewhere());
-        let mut parts = vec![lines.join("\n") + "\n"];
+        let mut parts = vec![look.fold_all(&lines.join("\n")) + "\n"];
         if !self.blockers.is_empty() {
             let rows = self.blockers.iter().map(|blocked| blocked.cells(all_nodes, look)).collect();
             let plugin = Some("PLUGIN").filter(|_| look.wide);
@@ -189,7 +189,7 @@ impl Explained {
             parts.push(format!("Smallest changes that would place it:\n  {changes}\n"));
         }
         if let Some(message) = self.message.as_ref().filter(|_| self.node.is_none()) {
-            parts.push(format!("The scheduler says: {message}\n"));
+            parts.push(look.fold_all(&format!("The scheduler says: {message}\n")));
         }
         if !self.scores.is_empty() && self.scores.iter().any(|score| !score.plugins.is_empty()) {
             parts.push(self.score_table(look));

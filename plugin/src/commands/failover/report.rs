@@ -1,5 +1,6 @@
 //! How nodes that are not well are shown.
 
+use edge_core::state::OUT_OF_SERVICE;
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
@@ -59,12 +60,12 @@ impl FailoverReport {
     pub(super) fn advice(&self, name: &str) -> Vec<String> {
         let first = |wait: Wait| self.items.iter().find(|it| it.count(wait) > 0).map(|it| &it.node);
         let confirm = first(Wait::Confirmation).map(|node| {
-            format!("confirmation: if {node} is off, say so by \"{name} failover --confirm {node}\"")
+            format!("confirmation: if {node} is off, say so by\n  {name} failover --confirm {node}")
         });
         let fence = first(Wait::Fence).map(|node| {
             format!(
-                "fence: if {node} is off and stays off, say so by \
-                 \"kubectl taint node {node} node.kubernetes.io/out-of-service=nodeshutdown:NoExecute\""
+                "fence: if {node} is off and stays off, say so by\n  \
+                 kubectl taint node {node} {OUT_OF_SERVICE}=nodeshutdown:NoExecute"
             )
         });
         if self.items.is_empty() {

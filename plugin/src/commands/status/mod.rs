@@ -208,8 +208,10 @@ async fn leader(store: Store<'_>) -> Result<Option<Leader>, kube::Error> {
 impl Report for StatusReport {
     fn table(&self, look: Look) -> String {
         let mut text = String::new();
-        let mut line =
-            |name: &str, rest: &str| _ = writeln!(text, "{} {rest}", look.strong(&format!("{name:<10}")));
+        let mut line = |name: &str, rest: &str| {
+            let line = format!("{} {rest}", look.strong(&format!("{name:<10}")));
+            _ = writeln!(text, "{}", look.fold(&line, 11));
+        };
         let context = self.context.as_deref().unwrap_or("none");
         line("cluster", &format!("{context} ({}), Kubernetes {}", self.server, self.kubernetes));
         if !self.is_installed {
@@ -270,7 +272,10 @@ impl StatusReport {
 }
 
 fn delays(reports: &Reports) -> String {
-    let mut parts = vec![format!("{} of {} pairs measured", reports.measured, reports.pairs)];
+    let Reports { measured, pairs, .. } = reports;
+    // What comes from a file nobody was asked to measure.
+    let counted = if measured > pairs { measured.to_string() } else { format!("{measured} of {pairs}") };
+    let mut parts = vec![format!("{counted} pairs measured")];
     if let (Some(newest), Some(oldest)) = (reports.newest_seconds, reports.oldest_seconds) {
         parts.push(format!("newest {newest} s, oldest {oldest} s old"));
     }
