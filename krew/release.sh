@@ -66,6 +66,15 @@ try() {
   [[ $told == *"${version#v}"* ]] || { say "$2 says of its version: $told"; return 1; }
 }
 
+# steady ARCHIVE: the same files in it give the same archive.
+steady() {
+  local unpacked
+  unpacked=$(mktemp -d)
+  tar -xf "$1" -C "$unpacked"
+  tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf "$1" -C "$unpacked" blobs index.json oci-layout
+  rm -rf "$unpacked"
+}
+
 rm -rf "$dist"
 mkdir -p "$dist"
 images=()
@@ -80,6 +89,7 @@ done
 say "image"
 image=$registry/edge-scheduler:$version
 digest=$(deploy/image.sh "$dist/edge-scheduler_${version}_image.tar" "$image" "${images[@]}")
+steady "$dist/edge-scheduler_${version}_image.tar"
 
 # The plugin installs exactly this image, wherever the tag may point later.
 export EDGE_IMAGE=$image@$digest
@@ -98,9 +108,12 @@ if [[ $(cargo cyclonedx --version 2>/dev/null) != *" $cyclonedx" ]]; then
   cargo install cargo-cyclonedx --locked --version "$cyclonedx" --root target/tools >&2
   PATH=$root/target/tools/bin:$PATH
 fi
+made=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
 for package in edge-scheduler:. kubectl-edge:plugin; do
   (cd "${package#*:}" && cargo cyclonedx --format json --override-filename release-sbom >&2)
-  mv "${package#*:}/release-sbom.json" "$dist/${package%:*}_${version}_sbom.cdx.json"
+  # Neither a number by chance, nor when and where it was made.
+  sed -e '/^  "serialNumber"/d' -e "s|\"timestamp\": \".*\"|\"timestamp\": \"$made\"|" -e "s|$root|/edge-scheduler|g" \
+    "${package#*:}/release-sbom.json" >"$dist/${package%:*}_${version}_sbom.cdx.json"
 done
 find . -name release-sbom.json -not -path './target/*' -delete
 
