@@ -307,16 +307,18 @@ fn each_node_dies_in_turn() {
     let (mut all, mut fast) = (Vec::new(), Vec::new());
     for node in 0..NODES {
         fleet.await_cover();
-        let hit = live(&fleet.bed, &fleet.names).iter().filter(|pod| pod.node == Some(node)).count();
+        let pods = live(&fleet.bed, &fleet.names);
+        let hit = pods.iter().filter(|pod| pod.node == Some(node)).count();
+        let hit_fast = pods.iter().filter(|pod| pod.node == Some(node) && is_fast(pod.app)).count();
         let (last, last_fast) = fleet.kill(node, false);
         println!(
-            "{}: {hit} pods, bound again after {last:.1?}, fast ones after {last_fast:.1?}",
+            "{}: {hit} pods, bound again after {last:.1?}, {hit_fast} fast ones after {last_fast:.1?}",
             fleet.names[node]
         );
         fleet.await_cover_without(&[node].into());
         if hit > 0 {
             all.push(last);
-            fast.extend(last_fast);
+            fast.extend(last_fast.filter(|_| hit_fast > 0));
         }
         fleet.recover(node);
     }

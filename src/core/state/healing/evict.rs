@@ -165,7 +165,9 @@ impl State {
         if self.healing.begun.contains_key(&slot) {
             return true;
         }
-        let free_at = self.healing.last_begun.map_or(now, |at| at + self.healing.rules.node_every);
+        // A node that was reached in between is no further one.
+        let last = self.healing.last_begun.filter(|(last, _)| *last != slot);
+        let free_at = last.map_or(now, |(_, at)| at + self.healing.rules.node_every);
         if free_at > now {
             self.healing.next_pass = self.healing.next_pass.min(free_at);
         }
@@ -174,7 +176,7 @@ impl State {
 
     fn begin(&mut self, slot: NodeSlot, now: Time) {
         if self.healing.begun.insert(slot, now).is_none() {
-            self.healing.last_begun = Some(now);
+            self.healing.last_begun = Some((slot, now));
         }
     }
 

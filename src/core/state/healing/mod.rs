@@ -85,7 +85,7 @@ pub(super) struct Healing {
     asked: BTreeMap<PodUid, Asked>,
     /// The failed nodes whose pods are being taken off, and since when.
     begun: BTreeMap<NodeSlot, Time>,
-    last_begun: Option<Time>,
+    last_begun: Option<(NodeSlot, Time)>,
     /// Nodes that were knocked at.
     doors: BTreeMap<NodeSlot, Door>,
     /// The freeze as it was told.

@@ -235,6 +235,16 @@ fn a_pod_that_wants_it_fast_goes_when_its_node_answers_nobody() {
     bench.expect(&["knock at b"]);
     bench.knocked(Knock::Silent);
     bench.expect(&["evict fast from b"]);
+    // It is reached for a moment. Then it is no further node, which would have to wait.
+    bench.lease("a", 2);
+    bench.says(3, 0);
+    bench.expect(&["NodeReached b"]);
+    bench.wait(5);
+    bench.lease("a", 3);
+    bench.says(4, 3);
+    bench.expect(&["NodeSuspect b"]);
+    bench.wait(1);
+    bench.expect(&["NodeLost b", "evict slow from b"]);
 }
 
 #[test]
