@@ -1,6 +1,7 @@
 //! Everything together: what is set up at start, and the order of the end.
 
 mod delays;
+mod reserve;
 mod scheduler;
 
 use std::sync::Arc;
@@ -125,6 +126,13 @@ pub async fn run(
             watch.await
         });
     }
+    vital.spawn({
+        let (looks, events) = (looks.clone(), events.clone());
+        async move {
+            reserve::look(looks, events).await;
+            "the search for less reserve"
+        }
+    });
     let parts = delays::Parts {
         client: clients.delays.clone(),
         layers: options.delay_rules.layers.clone(),

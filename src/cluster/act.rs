@@ -9,8 +9,8 @@ use std::time::Duration;
 use edge_core::model::NodeName;
 use edge_core::state::{
     Action, Announcement, BackupPod, BindOutcome, Binding, CoverOutcome, CoverWrite, Event, EvictOutcome,
-    Eviction, HandoverTaint, HealthNews, Knock, PodRef, PreemptOutcome, Preemption, ReadOutcome, Report,
-    VolumesOutcome, WriteVolumes,
+    Eviction, HandoverTaint, HealthNews, Knock, PodRef, PreemptOutcome, Preemption, ReadOutcome,
+    RelocateOutcome, Relocation, Report, VolumesOutcome, WriteVolumes,
 };
 use edge_core::wire::Interner;
 use futures::FutureExt;
@@ -31,6 +31,7 @@ use super::knock::knock;
 use super::notice::{self, Notice, Notices};
 use super::object::{Pods, Received};
 use super::preempt::preempt;
+use super::relocate::relocate;
 use super::taint::taint;
 use super::volumes;
 use crate::clock::Clock;
@@ -105,6 +106,8 @@ impl Actor {
             Action::Nominate(pod, node) => self.conditions.write(StatusWrite::nomination(pod, node)),
             Action::Evict(eviction) => self.evict(eviction),
             Action::AnnounceEvicted(evicted) => self.notices.post(&Notice::evicted(&evicted)),
+            Action::Relocate(relocation) => self.relocate(relocation),
+            Action::AnnounceMove(notice) => self.notices.post(&Notice::moved(&notice)),
             Action::Knock(node) => self.knock(node),
             Action::TellNode(notice) => self.notices.post_of_node(&notice),
             Action::UseDelays(_) => (),
@@ -216,6 +219,22 @@ impl Actor {
         let outcome = async move { evict(&client, &wanted, || tenure.holds(clock.now())).await };
         self.answer(eviction, outcome, Event::Evicted, || {
             EvictOutcome::Failed("the request was given up".to_owned())
+        });
+    }
+
+    fn relocate(&mut self, relocation: Relocation) {
+        let client = self.client.clone();
+        let (tenure, clock) = (self.tenure.clone(), self.clock);
+        let wanted = relocation.clone();
+        let outcome = async move {
+            if tenure.holds(clock.now()) {
+                relocate(&client, &wanted).await
+            } else {
+                RelocateOutcome::Failed("it was not sent: the lease may be another replica's".to_owned())
+            }
+        };
+        self.answer(relocation, outcome, Event::Relocated, || {
+            RelocateOutcome::Failed("the request was given up".to_owned())
         });
     }
 

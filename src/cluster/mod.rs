@@ -32,6 +32,7 @@ mod object;
 pub mod own_delays;
 mod preempt;
 mod probe_key;
+mod relocate;
 pub mod review;
 mod selecting;
 mod series;

@@ -110,7 +110,7 @@ pub(super) struct Notices {
 
 impl<'a> Notice<'a> {
     /// Said once of a pod alone.
-    fn of_pod(
+    pub(super) fn of_pod(
         pod: &'a PodRef,
         scheduler_name: &'a Name,
         severity: &'static str,

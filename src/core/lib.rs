@@ -7,6 +7,7 @@
 //! health      which nodes have failed, by what others say of them
 //! layers      partitions of the nodes by delay, complete linkage
 //! measure     the measurement plan: who measures whom
+//! moves       moving pods that run: which first, how often, by which moves room is made
 //! placement   verbs: `place()` judges one pod against the nodes; one file per plugin
 //! probe       the probe agent: whom to probe when, what the answers tell
 //! state       `State::apply(event, now)`, `State::next(now)`: cache, queue, bindings in flight
@@ -23,6 +24,7 @@ pub mod health;
 pub mod layers;
 pub mod measure;
 pub mod model;
+pub mod moves;
 pub mod placement;
 pub mod probe;
 #[cfg(test)]

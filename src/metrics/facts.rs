@@ -5,7 +5,7 @@ use edge_core::health::Verdict;
 use edge_core::measure::AnchorInUse;
 use edge_core::model::{Name, NodeName, Resources, Time};
 use edge_core::placement::{NodeSlot, Profile};
-use edge_core::state::{CoverCount, Incoming, KnownPart, QueueLen, State};
+use edge_core::state::{CoverCount, CoverInUse, Incoming, KnownPart, QueueLen, ReserveGap, State};
 use tokio::sync::oneshot;
 
 use super::PodAmounts;
@@ -17,6 +17,8 @@ pub enum Query {
     Facts(oneshot::Sender<Box<Facts>>),
     /// At what each pod asks for; nothing is said by one who doesn't lead.
     Resources(oneshot::Sender<Option<Vec<PodAmounts>>>),
+    /// At the cover there is, to find a better one; nothing is said while that is not to be changed.
+    Cover(oneshot::Sender<Option<CoverInUse>>),
     /// At what is to be measured.
     Interest(oneshot::Sender<Interest>),
     /// At the delays that count, from some of the nodes.
@@ -64,10 +66,14 @@ pub struct Facts {
     pub unwell: [(&'static str, usize); 3],
     /// Whether nothing is done about nodes that fail.
     pub frozen: bool,
+    /// Pods that are being moved.
+    pub moving: usize,
     /// How many pods are covered by backups, and how many should be and are not.
     pub cover: CoverCount,
     /// What is reserved, by node.
     pub reserves: Vec<(String, Resources)>,
+    /// How much is reserved, and how much has to be at least, by resource.
+    pub reserve_gap: Vec<ReserveGap>,
     /// What the pods that are covered request together.
     pub covered_requests: Resources,
     /// The name of the Lease, if there is an election, and whether this replica holds it.
@@ -112,8 +118,10 @@ impl Facts {
                 ("returning", count(|verdict| matches!(verdict, Verdict::Returning { .. }))),
             ],
             frozen: health.frozen.is_some(),
+            moving: state.moving(),
             cover: state.cover_count(),
             reserves: state.reserves().map(|(node, held)| (node.to_string(), held)).collect(),
+            reserve_gap: state.reserve_gap().to_vec(),
             covered_requests: state.covered_requests(),
             lease: None,
         }

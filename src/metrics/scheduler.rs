@@ -1,8 +1,11 @@
 //! The scheduler's metrics (upstream: `pkg/scheduler/metrics/metrics.go`).
 
+use edge_core::cover::Kind;
 use edge_core::model::{Resources, Time};
 use edge_core::placement::{Point, PointStatus};
-use edge_core::state::{Announcement, CoverCount, Evicted, Preemption, Report, ReportReason};
+use edge_core::state::{
+    Announcement, CoverCount, Evicted, MoveNotice, MoveTurn, Preemption, Report, ReportReason, ReserveGap,
+};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
 
 use super::family::Stability::{Alpha, Beta, Stable};
@@ -38,9 +41,14 @@ pub struct SchedulerMetrics {
     unwell: IntGaugeVec,
     frozen: IntGaugeVec,
     failovers: IntCounterVec,
+    moves: IntCounterVec,
+    moving: IntGaugeVec,
     backup_pods: IntGaugeVec,
     backup_reserved: IntGaugeVec,
     backup_covered: IntGaugeVec,
+    backup_needed: IntGaugeVec,
+    backup_bound: IntGaugeVec,
+    backup_gap: IntGaugeVec,
     undecodable: IntCounterVec,
     forbidden: IntGaugeVec,
 }
@@ -202,6 +210,18 @@ impl SchedulerMetrics {
                 "Number of pods that were taken off failed nodes, by result.",
                 &["result"],
             )?,
+            moves: families.counters(
+                "edge_scheduler_moves_total",
+                Alpha,
+                "Number of pods that were evicted to be made anew elsewhere, or should have been, by why and result.",
+                &["reason", "result"],
+            )?,
+            moving: families.gauges(
+                "edge_scheduler_moving_pods",
+                Alpha,
+                "Number of pods that are being moved.",
+                &[],
+            )?,
             backup_pods: families.gauges(
                 "edge_scheduler_backup_pods",
                 Alpha,
@@ -218,6 +238,24 @@ impl SchedulerMetrics {
                 "edge_scheduler_backup_covered",
                 Alpha,
                 "What the pods that have a backup request together, in thousandths of a core, bytes, or the resource's own unit.",
+                &["resource"],
+            )?,
+            backup_needed: families.gauges(
+                "edge_scheduler_backup_needed",
+                Alpha,
+                "What was to be reserved on all nodes together when less was last looked for, by resource.",
+                &["resource"],
+            )?,
+            backup_bound: families.gauges(
+                "edge_scheduler_backup_bound",
+                Alpha,
+                "What has to be reserved at least, whatever backups and the pods that may move are where: the lower bound of then.",
+                &["resource"],
+            )?,
+            backup_gap: families.gauges(
+                "edge_scheduler_backup_gap_permille",
+                Alpha,
+                "By how much the former is over the latter, in thousandths of it.",
                 &["resource"],
             )?,
             undecodable: families.counters(
@@ -288,6 +326,17 @@ impl SchedulerMetrics {
         self.failovers.with_label_values(&[result]).inc();
     }
 
+    /// A pod is moved, or is not though it should be.
+    pub fn moved(&self, notice: &MoveNotice) {
+        let result = match notice.turn {
+            MoveTurn::Moved { .. } => "evicted",
+            MoveTurn::Refused(_) => "refused",
+            MoveTurn::Stays(_) => "not_movable",
+            MoveTurn::Nowhere(_) => "no_better_node",
+        };
+        self.moves.with_label_values(&[notice.reason.as_str(), result]).inc();
+    }
+
     /// Takes over what is read when somebody looks.
     pub(super) fn set(&self, facts: &Facts) {
         let Facts {
@@ -301,8 +350,10 @@ impl SchedulerMetrics {
             delay_violations,
             unwell,
             frozen,
+            moving,
             cover,
             reserves,
+            reserve_gap,
             covered_requests,
             lease,
         } = facts;
@@ -338,7 +389,9 @@ impl SchedulerMetrics {
             set(&self.unwell, &[verdict], *nodes);
         }
         set(&self.frozen, &[], usize::from(*frozen));
+        set(&self.moving, &[], *moving);
         self.set_cover(*cover, reserves, covered_requests);
+        self.set_gap(reserve_gap);
         if let Some((name, leads)) = lease {
             set(&self.leads, &[name], usize::from(*leads));
         }
@@ -365,6 +418,25 @@ impl SchedulerMetrics {
         self.backup_covered.reset();
         for (resource, amount) in amounts(covered_requests) {
             self.backup_covered.with_label_values(&[resource]).set(amount);
+        }
+    }
+
+    fn set_gap(&self, gaps: &[ReserveGap]) {
+        for family in [&self.backup_needed, &self.backup_bound, &self.backup_gap] {
+            family.reset();
+        }
+        for ReserveGap { kind, reserved, bound } in gaps {
+            let resource = match kind {
+                Kind::Cpu => "cpu",
+                Kind::Memory => "memory",
+                Kind::EphemeralStorage => "ephemeral_storage",
+                Kind::Scalar(name) => name.as_str(),
+            };
+            self.backup_needed.with_label_values(&[resource]).set(*reserved);
+            self.backup_bound.with_label_values(&[resource]).set(*bound);
+            let over = i128::from(*reserved) - i128::from(*bound);
+            let gap = (over * 1_000).checked_div(i128::from(*bound)).unwrap_or(0);
+            self.backup_gap.with_label_values(&[resource]).set(i64::try_from(gap).unwrap_or(i64::MAX));
         }
     }
 }

@@ -102,6 +102,7 @@ impl Scheduler {
             Action::Report(report) => self.metrics.failed(report, self.clock.now()),
             Action::Preempt(preemption) => self.metrics.preempted(preemption),
             Action::AnnounceEvicted(evicted) => self.metrics.evicted(evicted),
+            Action::AnnounceMove(notice) => self.metrics.moved(notice),
             _ => (),
         }
         match action {
@@ -116,6 +117,8 @@ impl Scheduler {
             | Action::AnnouncePreempted(_)
             | Action::Evict(_)
             | Action::AnnounceEvicted(_)
+            | Action::Relocate(_)
+            | Action::AnnounceMove(_)
             | Action::Knock(_)
             | Action::TellNode(_)
             | Action::Nominate(..)
@@ -138,6 +141,7 @@ impl Scheduler {
                 let lease = self.lease.clone().map(|name| (name, leads));
                 _ = to.send(Box::new(Facts { lease, ..Facts::of(&self.state) }));
             }
+            Query::Cover(to) => _ = to.send(self.state.cover_in_use().filter(|_| leads)),
             Query::Interest(to) => _ = to.send(Interest::of(&self.state)),
             Query::Known { from, most, now, to } => _ = to.send(self.state.known_delays(from, most, now)),
             Query::Resources(to) => _ = to.send(leads.then(|| PodAmounts::all(&self.state))),

@@ -28,6 +28,8 @@ mod healing;
 #[cfg(test)]
 mod leadership;
 #[cfg(test)]
+mod moves;
+#[cfg(test)]
 mod node_delays;
 #[cfg(test)]
 mod preemption;

@@ -4,6 +4,7 @@ use edge_core::placement::plugins::backup_reservation::BackupReservation;
 use edge_core::placement::{BackupMode, BackupPolicy, BackupRule, FailoverRule, Plugin};
 use serde::{Deserialize, Serialize};
 
+use super::moves::MoveArgs;
 use super::{Args, Context};
 use crate::error::{FieldErrors, Path};
 
@@ -17,6 +18,8 @@ pub(super) struct BackupReservationArgs {
     /// The image of backups where that of the scheduler itself is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
+    /// For what pods are moved, and how often.
+    moves: MoveArgs,
 }
 
 /// Whether pods are started elsewhere when their node fails.
@@ -51,6 +54,7 @@ impl Args for BackupReservationArgs {
         if self.policy.is_empty() {
             BackupPolicy::default().name().clone_into(&mut self.policy);
         }
+        self.moves.complete(profile.scheduler_name);
     }
 
     fn validate(&self, path: &Path, errors: &mut FieldErrors) {
@@ -64,6 +68,7 @@ impl Args for BackupReservationArgs {
         if self.image.as_ref().is_some_and(|image| image.trim().is_empty()) {
             errors.invalid(path.child("image"), "", "give an image, or leave it out");
         }
+        self.moves.validate(&path.child("moves"), errors);
     }
 
     fn plugin(&self) -> Option<Box<dyn Plugin>> {
@@ -71,6 +76,7 @@ impl Args for BackupReservationArgs {
             mode: BackupMode::from_name(&self.mode)?,
             policy: BackupPolicy::from_name(&self.policy)?,
             failover: FailoverRule { is_on: self.failover.enabled, is_fast: self.failover.fast },
+            moves: self.moves.rule()?,
         };
         Some(Box::new(BackupReservation { rule }))
     }

@@ -6,6 +6,7 @@ mod cloud_offload;
 mod default_preemption;
 mod dynamic_resources;
 mod inter_pod_affinity;
+mod moves;
 mod network_delay;
 mod node_affinity;
 mod node_resources_balanced_allocation;

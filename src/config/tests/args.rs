@@ -251,6 +251,32 @@ fn backups_are_for_those_that_ask_but_in_our_own_profiles() {
          @.policy: Unsupported value: \"Some\": supported values: \"BestEffort\", \"Required\", \
          @.image: Invalid value: \"\": give an image, or leave it out]",
     );
+    check_args(
+        "BackupReservation",
+        "moves: {reoptimize: All, perMinute: 0, dwell: -1s}",
+        "[@.moves.reoptimize: Unsupported value: \"All\": supported values: \"Off\", \"Backups\", \"Pods\", \
+         @.moves.perMinute: Invalid value: 0: must be greater than 0; to move no pods, switch off what they are moved for, \
+         @.moves.dwell: Invalid value: \"-1s\": must be zero or positive]",
+    );
+}
+
+#[test]
+fn pods_are_moved_in_our_own_profiles_unless_these_say_otherwise() {
+    #[track_caller]
+    fn check(profile: &str, expected: &serde_json::Value) {
+        let config = accepted(&format!("profiles: [{{{profile}}}]"));
+        assert_eq!(args(&config, "BackupReservation")["moves"], *expected, "{profile}");
+    }
+    let moves = |on: bool, reoptimize: &str, per_minute: u32, dwell: &str| {
+        serde_json::json!({
+            "keepPromise": on, "makeRoom": on, "reoptimize": reoptimize, "perMinute": per_minute, "dwell": dwell,
+        })
+    };
+    check("schedulerName: edge-scheduler", &moves(true, "Pods", 6, "2m0s"));
+    check("schedulerName: own", &moves(false, "Off", 6, "2m0s"));
+    let args = "moves: {keepPromise: true, makeRoom: true, reoptimize: Backups, perMinute: 2, dwell: 30s}";
+    let own = format!("schedulerName: own, pluginConfig: [{{name: BackupReservation, args: {{{args}}}}}]");
+    check(&own, &moves(true, "Backups", 2, "30s"));
 }
 
 #[test]

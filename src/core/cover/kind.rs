@@ -26,7 +26,7 @@ impl Kind {
     }
 
     /// How much of it `resources` has.
-    pub(super) fn of(&self, resources: &Resources) -> i64 {
+    pub fn of(&self, resources: &Resources) -> i64 {
         match self {
             Self::Cpu => resources.cpu.0,
             Self::Memory => resources.memory.0,

@@ -165,6 +165,24 @@ pub fn scores(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Scores {
     Scores { feasible, plugins }
 }
 
+/// The feasible nodes, the one with the highest score first; in the order of their slots among equals, and where they
+/// can't be scored.
+pub(super) fn by_score(filters: &Filters<'_>, profile: &Profile, feasible: &[NodeSlot]) -> Vec<NodeSlot> {
+    let mut totals = vec![0_i64; feasible.len()];
+    let add = |enabled: &Enabled, scores: &[i64]| {
+        for (total, score) in totals.iter_mut().zip(scores) {
+            *total += score * enabled.weight;
+        }
+    };
+    if score_each(filters, profile, feasible, None, &mut Unobserved, add).is_err() {
+        return feasible.to_vec();
+    }
+    let mut ranked: Vec<(std::cmp::Reverse<i64>, NodeSlot)> =
+        totals.into_iter().map(std::cmp::Reverse).zip(feasible.iter().copied()).collect();
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, slot)| slot).collect()
+}
+
 /// PreScore, Score and NormalizeScore, and the choice among the best. A single feasible node is not
 /// scored, as upstream.
 fn select<'a>(

@@ -6,6 +6,7 @@ mod backups;
 mod budgets;
 mod cycle;
 mod diagnosis;
+mod elsewhere;
 mod explain;
 mod filters;
 mod framework;
@@ -35,12 +36,14 @@ pub use allocation::{ResourceSpec, ScoredResource};
 pub use backups::{
     AtHold, BACKUP_ANNOTATION, BACKUP_LABEL, BACKUP_NAMESPACE, BACKUP_NODE_ANNOTATION, BackupMode,
     BackupPolicy, BackupRule, BackupSearch, Backups, FailoverRule, HANDOVER_TAINT, IN_PLACE_OF_ANNOTATION,
-    NoBackup, NoSearch, WantsBackup, is_backup, judge_at_hold, unplaced,
+    MOVE_ANNOTATION, MoveRule, NoBackup, NoSearch, Reoptimize, WantsBackup, is_backup, judge_at_hold,
+    unplaced,
 };
 pub use budgets::Budgets;
 use cycle::spread;
 pub use cycle::{Decision, Placement, PluginScores, Scores, candidates, place, place_observed, scores};
 pub use diagnosis::{Diagnosis, FitError};
+pub use elsewhere::{Better, Rehearsal, allowed_nodes, better_place, may_go_to};
 pub use explain::{Explanation, NodeVerdict, explain};
 pub use framework::{
     ClusterEvent, Cycle, MAX_NODE_SCORE, NodeFilter, NodeScorer, Plugin, PreFilter, PreScore, Reason,

@@ -94,6 +94,8 @@ impl Run {
             | Action::WriteVolumes(_)
             | Action::Evict(_)
             | Action::AnnounceEvicted(_)
+            | Action::Relocate(_)
+            | Action::AnnounceMove(_)
             | Action::Knock(_)
             | Action::TellNode(_)
             | Action::CreateBackup(_)

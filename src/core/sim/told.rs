@@ -124,6 +124,8 @@ impl Run {
             | Event::Selectors(..)
             | Event::Health(_)
             | Event::Evicted(..)
+            | Event::Relocated(..)
+            | Event::LessReserve(_)
             | Event::BackupMade(..)
             | Event::BackupTaken(..)
             | Event::NodeTainted(..)

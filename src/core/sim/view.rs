@@ -85,6 +85,8 @@ impl View {
             | Event::Preempted(..)
             | Event::Health(_)
             | Event::Evicted(..)
+            | Event::Relocated(..)
+            | Event::LessReserve(_)
             | Event::BackupMade(..)
             | Event::BackupTaken(..)
             | Event::NodeTainted(..)

@@ -236,6 +236,8 @@ impl<'a> Run<'a> {
             | Action::Nominate(..)
             | Action::Evict(_)
             | Action::AnnounceEvicted(_)
+            | Action::Relocate(_)
+            | Action::AnnounceMove(_)
             | Action::Knock(_)
             | Action::TellNode(_)
             | Action::WriteVolumes(_)

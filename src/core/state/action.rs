@@ -1,11 +1,11 @@
 //! What goes out.
 
-use super::{Evicted, Eviction, HandoverTaint, NodeNotice, PodRef};
+use super::{Evicted, Eviction, HandoverTaint, MoveNotice, NodeNotice, PodRef, Relocation};
 use crate::delay::{DelayConstraint, Turn};
 use crate::model::{Delay, Name, NodeName, Pod, PodKey, Resources, Time};
 use crate::placement::VolumeWrite;
 
-/// Something to do outside. `Bind`, `WriteVolumes`, `Read`, `Preempt`, `Evict`, `Knock`, `CreateBackup`,
+/// Something to do outside. `Bind`, `WriteVolumes`, `Read`, `Preempt`, `Evict`, `Relocate`, `Knock`, `CreateBackup`,
 /// `DeleteBackup`, `TaintNode` and `WriteCover` are answered by one event each, whatever happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -32,6 +32,11 @@ pub enum Action {
     Evict(Eviction),
     /// Tell that a pod was taken off a failed node.
     AnnounceEvicted(Evicted),
+    /// Evict a pod, as far as its budgets allow that, so that it is made anew elsewhere; answered by
+    /// [`super::Event::Relocated`].
+    Relocate(Relocation),
+    /// Tell that a pod is moved, or why it is not.
+    AnnounceMove(MoveNotice),
     /// Ask a node, over another transport than the agents', whether it is there; answered by
     /// [`super::HealthNews::Knocked`].
     Knock(NodeName),

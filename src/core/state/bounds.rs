@@ -35,6 +35,8 @@ pub(super) struct BoundPod {
     pub(super) pod: Arc<Pod>,
     /// Where it is.
     pub(super) slot: NodeSlot,
+    /// Since when it is known to be there.
+    pub(super) since: Time,
     /// Its constraints.
     pub(super) bounds: Vec<PlacedBound>,
 }
@@ -75,13 +77,15 @@ pub struct Violation<'a> {
 
 impl Bounds {
     /// A pod is on a node, or changed there.
-    pub(super) fn put(&mut self, pod: &Arc<Pod>, slot: NodeSlot) {
+    pub(super) fn put(&mut self, pod: &Arc<Pod>, slot: NodeSlot, now: Time) {
         let known = self.take(&pod.uid);
         let Ok(DelayConstraints { list, replicas }) = DelayConstraints::of_pod(pod) else { return };
         if list.is_empty() {
             return;
         }
-        let known = known.filter(|known| known.slot == slot).map_or_else(Vec::new, |known| known.bounds);
+        let known = known.filter(|known| known.slot == slot);
+        let since = known.as_ref().map_or(now, |known| known.since);
+        let known = known.map_or_else(Vec::new, |known| known.bounds);
         let bound = |constraint: DelayConstraint| {
             let before = known.iter().find(|it| it.constraint == constraint && it.replicas == replicas);
             before.cloned().unwrap_or_else(|| PlacedBound::new(constraint, replicas))
@@ -95,7 +99,7 @@ impl Bounds {
             }
         }
         self.unsure.add(&pod.uid);
-        self.pods.insert(pod.uid.clone(), BoundPod { pod: Arc::clone(pod), slot, bounds });
+        self.pods.insert(pod.uid.clone(), BoundPod { pod: Arc::clone(pod), slot, since, bounds });
     }
 
     /// A pod is on no node any more.
@@ -228,9 +232,19 @@ impl Bounds {
         self.pods.values()
     }
 
+    /// The anchors of a pod, as it names them.
+    pub(super) fn anchors_of(&self, uid: &PodUid) -> impl Iterator<Item = &Name> {
+        self.pods.get(uid).into_iter().flat_map(|pod| &pod.bounds).map(|bound| &bound.constraint.anchor.name)
+    }
+
+    /// Whether a constraint of this pod is broken.
+    pub(super) fn is_broken(&self, uid: &PodUid) -> bool {
+        self.pods.get(uid).is_some_and(|pod| pod.bounds.iter().any(|bound| bound.standing.is_broken()))
+    }
+
     /// The constraints that are broken.
     pub(super) fn violations(&self) -> impl Iterator<Item = Violation<'_>> {
-        self.pods.values().flat_map(|BoundPod { pod, slot, bounds }| {
+        self.pods.values().flat_map(|BoundPod { pod, slot, bounds, .. }| {
             bounds.iter().filter(|bound| bound.standing.is_broken()).filter_map(|bound| {
                 let (since, from, delay) = bound.turned?;
                 Some(Violation { pod, slot: *slot, constraint: &bound.constraint, from, delay, since })

@@ -35,6 +35,12 @@ pub(crate) enum Defect {
     NothingHeld,
     /// A pod that comes for a hold is bound before the backups are gone whose room it has.
     BoundBeforeRoom,
+    /// A pod is evicted to be moved before room is held for what replaces it.
+    EvictsBeforeHeld,
+    /// All replicas of a workload are moved at once.
+    MovesAllAtOnce,
+    /// Pods are moved as fast as it goes.
+    MovesWithoutMeasure,
 }
 
 // === impl State ===

@@ -1,6 +1,9 @@
 //! What comes in.
 
-use super::{CoverWrite, EvictOutcome, Eviction, HandoverTaint, HealthNews, Preemption, StorageChange};
+use super::{
+    CoverWrite, EvictOutcome, Eviction, HandoverTaint, HealthNews, LessReserve, Preemption, RelocateOutcome,
+    Relocation, StorageChange,
+};
 use crate::delay::{DelayRow, Report};
 use crate::model::{
     DisruptionBudget, Namespace, Node, Pod, PodKey, PodSelector, PodUid, SelectorKind, Version,
@@ -32,6 +35,8 @@ pub enum Event {
     Read(PodRef, ReadOutcome),
     /// Pods were taken away, as far as that went.
     Preempted(Preemption, PreemptOutcome),
+    /// Somebody has looked for a cover that takes less.
+    LessReserve(Box<LessReserve>),
     /// Making a backup came to an end.
     BackupMade(PodKey, CoverOutcome),
     /// Taking a backup away came to an end.
@@ -46,6 +51,8 @@ pub enum Event {
     Health(HealthNews),
     /// A pod was taken off a failed node, or not.
     Evicted(Eviction, EvictOutcome),
+    /// A pod was evicted so that it is made anew elsewhere, or not.
+    Relocated(Relocation, RelocateOutcome),
     /// Whether this replica is the one that binds. One that isn't takes everything else in, so that it can
     /// go on at once. Until it is told, it is.
     Leads(bool),

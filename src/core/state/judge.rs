@@ -32,7 +32,7 @@ impl State {
                 }
             }
         }
-        for BoundPod { pod: _, slot: user, bounds } in self.bounds.iter() {
+        for BoundPod { slot: user, bounds, .. } in self.bounds.iter() {
             for PlacedBound { constraint, anchors, .. } in bounds {
                 for anchor in anchors {
                     in_use.entry((*anchor, constraint.bound)).or_default().1.insert(*user);
@@ -153,6 +153,7 @@ impl State {
         let Some(turn) = bound.standing.observe(compared, source) else { return };
         bound.turned = Some((now, from, delay));
         let constraint = bound.constraint.clone();
+        self.moves_due(now);
         if self.leads {
             let from = self.snapshot.nodes.name(from).cloned().unwrap_or_else(|| NodeName::from(""));
             let scheduler_name = pod.scheduler_name.clone();

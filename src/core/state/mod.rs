@@ -42,9 +42,9 @@ pub use event::{
     BindOutcome, Change, CoverOutcome, Event, PodRef, PreemptOutcome, ReadOutcome, VolumesOutcome,
 };
 pub use healing::{
-    CONFIRMED_ANNOTATION, CoverCount, EvictOutcome, Evicted, Eviction, FAILOVER_ANNOTATION, Fate,
-    HandoverTaint, HealingRules, HealthNews, HealthView, Knock, NodeNotice, NodeReason, OUT_OF_SERVICE,
-    is_healed,
+    CONFIRMED_ANNOTATION, CoverCount, CoverInUse, EvictOutcome, Evicted, Eviction, FAILOVER_ANNOTATION, Fate,
+    HandoverTaint, HealingRules, HealthNews, HealthView, Knock, LessReserve, MoveNotice, MoveReason,
+    MoveTurn, NodeNotice, NodeReason, OUT_OF_SERVICE, RelocateOutcome, Relocation, ReserveGap, is_healed,
 };
 pub use known::KnownPart;
 pub use queue::{Incoming, Queue, QueueLen, Queued};
@@ -143,6 +143,8 @@ impl State {
             Event::Preempted(preemption, outcome) => self.apply_preempted(&preemption, outcome, now),
             Event::Health(news) => self.apply_health(news, now),
             Event::Evicted(eviction, outcome) => self.apply_evicted(&eviction, outcome, now),
+            Event::Relocated(relocation, outcome) => self.apply_relocated(&relocation, outcome, now),
+            Event::LessReserve(found) => self.apply_less_reserve(*found, now),
             Event::BackupMade(key, outcome) => self.apply_backup_made(&key, &outcome, now),
             Event::BackupTaken(pod, outcome) => self.apply_backup_taken(&pod, &outcome, now),
             Event::NodeTainted(taint, outcome) => self.apply_tainted(&taint, &outcome, now),
@@ -191,8 +193,18 @@ impl State {
         let healing = Some(self.healing.next_due());
         let cover = self.cover_wakes_at();
         let handovers = Some(self.handovers_wake_at());
-        let timers =
-            [retry, flights, delays, healing, cover, handovers, Some(self.next_flush), Some(self.next_sweep)];
+        let moves = if self.leads { Some(self.healing.moves_wake_at()) } else { None };
+        let timers = [
+            retry,
+            flights,
+            delays,
+            healing,
+            cover,
+            handovers,
+            moves,
+            Some(self.next_flush),
+            Some(self.next_sweep),
+        ];
         timers.into_iter().flatten().min().unwrap_or(Time::NEVER)
     }
 
@@ -250,6 +262,7 @@ impl State {
         self.review_delays(now);
         self.heal(now);
         self.look_after_handovers(now);
+        self.look_after_moves(now);
         if self.cover_is_overdue(now) {
             self.look_after_cover(now);
         }

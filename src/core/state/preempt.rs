@@ -17,9 +17,14 @@ impl State {
     pub(super) fn park(&mut self, mut queued: Queued, fit_error: FitError, now: Time) {
         queued.unschedulable_count += 1;
         queued.error_count = 0;
-        let message = fit_error.to_string();
-        let FitError { diagnosis, nomination, num_nodes: _ } = fit_error;
+        let mut message = fit_error.to_string();
+        let FitError { diagnosis, mut nomination, num_nodes: _ } = fit_error;
         let pod = Arc::clone(&queued.pod);
+        if let Some(said) = self.begin_to_make_room(&queued, &diagnosis, now) {
+            // Nobody has to go for good where others can be elsewhere.
+            message = format!("{message} {said}");
+            nomination = Nomination::Keep;
+        }
         match nomination {
             Nomination::Keep => self.report(&mut queued, ReportReason::Unschedulable, message),
             Nomination::GiveUp => {

@@ -134,6 +134,8 @@ impl Bench {
                         refused.map_or(String::new(), |it| format!(": not, {it}"))
                     )
                 }
+                Action::Relocate(it) => format!("move {} from {} to {}", it.pod.key.name, it.from, it.to),
+                Action::AnnounceMove(it) => format!("{} {:?}", it.pod.key.name, it.turn),
                 Action::Knock(node) => format!("knock at {node}"),
                 Action::TellNode(NodeNotice { node, reason, .. }) => format!("{} {node}", reason.as_str()),
                 Action::CreateBackup(it) => {

@@ -147,7 +147,7 @@ impl State {
         let old = self.cache.put(&mut self.snapshot, Placed { pod: pod.clone(), slot, confirmed: true });
         self.cover_placed(&pod, slot, now);
         if self.profile_by_name.contains_key(&pod.scheduler_name) {
-            self.bounds.put(&pod, slot);
+            self.bounds.put(&pod, slot, now);
         }
         if old.as_ref().is_none_or(|old| !old.confirmed) {
             self.note_successor(&pod, slot, now);
@@ -241,6 +241,7 @@ impl State {
         self.give_back_hold(&pod.uid, now);
         self.preemptions.end(&pod.uid);
         self.bounds.remove(&pod.uid);
+        self.move_no_more(&pod.uid, now);
         self.denominate(pod, None, now);
         if let Some(freed) = self.cache.remove(&mut self.snapshot, &pod.key) {
             self.note_pod_ends(&freed.pod, freed.slot, now);

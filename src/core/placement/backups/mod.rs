@@ -2,11 +2,13 @@
 //! which node can be a pod's backup.
 
 mod handover;
+mod moving;
 mod rule;
 mod search;
 mod table;
 
 pub use handover::{AtHold, judge_at_hold};
+pub use moving::{MOVE_ANNOTATION, MoveRule, Reoptimize};
 pub use rule::{
     BACKUP_ANNOTATION, BACKUP_NODE_ANNOTATION, BackupMode, BackupPolicy, BackupRule, FailoverRule,
     HANDOVER_TAINT, IN_PLACE_OF_ANNOTATION, WantsBackup,

@@ -1,6 +1,6 @@
 //! Whose pods are covered, and how strictly.
 
-use super::is_backup;
+use super::{MoveRule, is_backup};
 use crate::delay::DelayConstraints;
 use crate::model::{Name, Pod};
 
@@ -42,6 +42,8 @@ pub struct BackupRule {
     pub mode: BackupMode,
     /// How strictly.
     pub policy: BackupPolicy,
+    /// For what pods are moved, covered or not.
+    pub moves: MoveRule,
     /// What becomes of them when their node fails.
     pub failover: FailoverRule,
 }

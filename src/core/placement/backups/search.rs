@@ -156,9 +156,18 @@ impl<'a> BackupSearch<'a> {
 
     /// Whether the node in `slot`, which is the pod's backup, can stay so.
     pub fn may_keep(&self, slot: NodeSlot) -> bool {
+        self.is_good(slot, true)
+    }
+
+    /// Whether the node in `slot` can be the pod's backup.
+    pub fn can_be(&self, slot: NodeSlot) -> bool {
+        self.is_good(slot, false)
+    }
+
+    fn is_good(&self, slot: NodeSlot, keeps: bool) -> bool {
         let snapshot = self.cycle.snapshot;
         let Some(node) = snapshot.nodes.get(slot) else { return false };
-        if self.admit(node, true).is_err() {
+        if self.admit(node, keeps).is_err() {
             return false;
         }
         let increment = snapshot.backups.book.increment(self.primary, slot, &self.cycle.pod.requests);

@@ -3,8 +3,8 @@
 use crate::model::Pod;
 use crate::placement::{
     BACKUP_ANNOTATION, BACKUP_NODE_ANNOTATION, BackupMode, BackupPolicy, BackupRule, BackupSearch,
-    ClusterEvent, Cycle, NodeFilter, NodeSlot, NodeView, Plugin, PreFilter, Reason, Rejection, Verdict,
-    WantsBackup,
+    ClusterEvent, Cycle, MoveRule, NodeFilter, NodeSlot, NodeView, Plugin, PreFilter, Reason, Rejection,
+    Verdict, WantsBackup,
 };
 
 /// Chooses the node that has a pod's backup: another one, within the pod's own delay constraints and fit for it in
@@ -39,10 +39,11 @@ impl BackupReservation {
     /// Covers the pods of a profile of this name as it does by default.
     pub fn default_of_profile(scheduler_name: &str) -> Self {
         let mode = BackupMode::default_of_profile(scheduler_name);
-        Self { rule: BackupRule { mode, ..BackupRule::default() } }
+        let moves = MoveRule::default_of_profile(scheduler_name);
+        Self { rule: BackupRule { mode, moves, ..BackupRule::default() } }
     }
 
-    /// Covers no pod.
+    /// Covers no pod and moves none.
     pub fn off() -> Self {
         Self { rule: BackupRule { mode: BackupMode::Off, ..BackupRule::default() } }
     }

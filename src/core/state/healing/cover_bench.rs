@@ -10,7 +10,7 @@ use crate::model::{
 use crate::placement::plugins::backup_reservation::BackupReservation;
 use crate::placement::{
     BACKUP_LABEL, BACKUP_NAMESPACE, BACKUP_NODE_ANNOTATION, BackupMode, BackupPolicy, BackupRule,
-    HANDOVER_TAINT, Profile,
+    HANDOVER_TAINT, MoveRule, Profile,
 };
 use crate::state::{
     Action, BackupPod, BindOutcome, Change, Config, CoverOutcome, CoverTurned, Defect, Event, EvictOutcome,
@@ -21,6 +21,7 @@ use crate::state::{
 pub(super) struct Bench {
     pub(super) state: State,
     policy: BackupPolicy,
+    moves: MoveRule,
     pub(super) now: Time,
     pub(super) nodes: Vec<Node>,
     pub(super) pods: Vec<Pod>,
@@ -67,8 +68,8 @@ pub(super) fn backup(name: &str, node: &str, gib: i64) -> Pod {
     }
 }
 
-fn state(policy: BackupPolicy) -> State {
-    let rule = BackupRule { mode: BackupMode::Pods, policy, ..BackupRule::default() };
+fn state(policy: BackupPolicy, moves: MoveRule) -> State {
+    let rule = BackupRule { mode: BackupMode::Pods, policy, moves, ..BackupRule::default() };
     let profile = Profile::known("edge-scheduler").unwrap().with(Box::new(BackupReservation { rule }));
     State::new(Config::new(vec![profile]).of_pods_and_nodes())
 }
@@ -82,9 +83,19 @@ impl Bench {
     }
 
     pub(super) fn with(policy: BackupPolicy, nodes: &[Node], pods: &[Pod]) -> Self {
+        Self::of_rules(policy, MoveRule::default(), nodes, pods)
+    }
+
+    /// The same where pods are moved.
+    pub(super) fn with_moves(moves: MoveRule, nodes: &[Node], pods: &[Pod]) -> Self {
+        Self::of_rules(BackupPolicy::BestEffort, moves, nodes, pods)
+    }
+
+    fn of_rules(policy: BackupPolicy, moves: MoveRule, nodes: &[Node], pods: &[Pod]) -> Self {
         let mut bench = Self {
-            state: state(policy),
+            state: state(policy, moves),
             policy,
+            moves,
             now: Time::ZERO,
             nodes: nodes.to_vec(),
             pods: pods.to_vec(),
@@ -110,7 +121,7 @@ impl Bench {
     /// The scheduler dies and starts anew.
     pub(super) fn restart(&mut self) {
         let defect = self.state.defect;
-        self.state = state(self.policy).with_defect(defect);
+        self.state = state(self.policy, self.moves).with_defect(defect);
         self.list();
     }
 
@@ -180,8 +191,9 @@ impl Bench {
             }
             Action::Bind(binding) => {
                 let found = self.find(&binding.pod).unwrap();
-                let annotations =
-                    binding.annotations.iter().map(|(key, value)| (*key, value.as_str())).collect();
+                let before = found.annotations.iter().map(|(key, value)| (&**key, &**value));
+                let decided = binding.annotations.iter().map(|(key, value)| (*key, value.as_str()));
+                let annotations = before.chain(decided).collect();
                 self.apply(Event::Bind(binding.pod.clone(), BindOutcome::Bound));
                 self.put(Pod { node: Some(binding.node.clone()), annotations, ..found });
                 let backup = binding.annotations.iter().find(|(key, _)| *key == BACKUP_NODE_ANNOTATION);

@@ -68,7 +68,7 @@ fn tolerates_for_ever(pod: &Pod) -> bool {
 }
 
 /// Whether the volume may be used by one node or pod at a time; one that is not known may be.
-fn is_for_one(volume: &PodVolume, pod: &Pod, snapshot: &Snapshot) -> bool {
+pub(super) fn is_for_one(volume: &PodVolume, pod: &Pod, snapshot: &Snapshot) -> bool {
     let of_claim = |name: &Name| {
         let claim = snapshot.volumes.claim(&pod.key.namespace, name);
         claim.is_none_or(|claim| claim.access_modes.is_for_one())

@@ -37,13 +37,11 @@ impl State {
     }
 
     /// Whether all that is held on the node of the hold in place of this pod is kept by backups that the server has.
-    #[expect(dead_code, reason = "moves are made by this")]
     pub(super) fn hold_stands(&self, uid: &PodUid) -> bool {
         self.snapshot.backups.holds.of(uid).is_some_and(|hold| !self.is_short(hold.node))
     }
 
     /// Ends the hold in place of this pod, if there is one.
-    #[expect(dead_code, reason = "moves are made by this")]
     pub(super) fn end_hold(&mut self, uid: &PodUid, now: Time) {
         if let Some(hold) = self.snapshot.backups.holds.remove(uid) {
             self.held_changed(hold.node, now);

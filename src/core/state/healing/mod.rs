@@ -8,6 +8,7 @@
 //! cover      who is covered by which node's backup, and the pods by which that has room
 //! holds      room for the pods that come in place of others
 //! handover   they come: backups go, and what is still to be kept is made anew
+//! moves      pods that run are moved one by one, held room for: see there
 //! ```
 //!
 //! All of it follows from the present evidence and the present pods, so a scheduler that starts in the middle goes on
@@ -35,8 +36,22 @@ mod handover_taint;
 #[cfg(test)]
 mod handover_tests;
 mod holds;
+mod movable;
+mod moves;
+#[cfg(test)]
+mod moves_bench;
+#[cfg(test)]
+mod moves_random;
+#[cfg(test)]
+mod moves_tests;
+mod promise;
+mod relocation;
+mod room;
 #[cfg(test)]
 mod tests;
+mod thrift;
+#[cfg(test)]
+mod thrift_tests;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -49,6 +64,8 @@ pub use evidence::{HealthNews, Knock};
 pub use fate::{FAILOVER_ANNOTATION, Fate, is_healed};
 pub(super) use handover::{Handovers, Tried};
 pub use handover_taint::HandoverTaint;
+pub use relocation::{MoveNotice, MoveReason, MoveTurn, RelocateOutcome, Relocation};
+pub use thrift::{CoverInUse, LessReserve, ReserveGap};
 pub use verdicts::{NodeNotice, NodeReason};
 
 use super::State;
@@ -57,6 +74,7 @@ use crate::model::{NodeName, PodUid, Time};
 use crate::placement::NodeSlot;
 use evict::Asked;
 use evidence::Door;
+use moves::Moves;
 
 /// On a Node, the version of its Lease since which somebody who can tell says that it is off: its pods are started
 /// elsewhere even if all is frozen. A Lease that is renewed takes it back.
@@ -94,6 +112,8 @@ pub(super) struct Healing {
     next_pass: Time,
     /// When it is told again which nodes are not well.
     tell_again: Time,
+    /// The pods that are moved though nothing is wrong with their nodes.
+    moves: Moves,
 }
 
 /// What is thought of the nodes, for those who look.
@@ -136,6 +156,11 @@ impl Healing {
     pub(super) fn next_due(&self) -> Time {
         let pass = if self.detector.unwell().next().is_some() { self.next_pass } else { Time::NEVER };
         self.detector.next_review().min(pass)
+    }
+
+    /// When moves are looked after again.
+    pub(super) fn moves_wake_at(&self) -> Time {
+        self.moves.next_pass
     }
 }
 
