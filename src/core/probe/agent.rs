@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::lag::Reading;
-use super::prober::{Outcome, PeerPlan, Probe, Prober};
+use super::prober::{Known, Outcome, PeerPlan, Probe, Prober};
 use super::report::{Reason, Reporter};
 use super::request::{RequestPlan, RequestResult};
 use super::starvation::Starvation;
@@ -140,9 +140,13 @@ impl Agent {
     pub fn woke(&mut self, lag: Duration, now: Time) {
         let before = self.starvation.is_starved();
         self.starvation.woke(lag);
-        if self.starvation.is_starved() != before {
-            self.reporter.note(Reason::Moved, now);
+        let is_starved = self.starvation.is_starved();
+        if is_starved == before {
+            return;
         }
+        self.reporter.set_starved(is_starved, now);
+        // What has changed meanwhile was told by nothing that counts.
+        self.prober.known(now).for_each(|known| self.reporter.observe(&known, now));
     }
 
     /// The agent is about to end: that is the last thing to say.
@@ -156,16 +160,16 @@ impl Agent {
         if self.reporter.due_at() > now {
             return None;
         }
-        let known = self.prober.statistics(now);
-        let rows: Vec<Measurement> =
-            known.map(|(peer, statistics)| Measurement { peer: peer.clone(), statistics }).collect();
-        self.reporter.begin(rows.iter().map(|row| (&row.peer, &row.statistics)), now);
+        let known: Vec<Known<'_>> = self.prober.known(now).collect();
+        self.reporter.begin(&known, now);
+        let rows = known.into_iter();
+        let rows = rows.map(|Known { name, statistics, .. }| Measurement { peer: name.clone(), statistics });
         let report = Report {
             from: self.me.clone(),
             source: DelaySource::Probe,
             every: Some(self.reporter.every()),
             starved: self.starvation.is_starved(),
-            rows,
+            rows: rows.collect(),
         };
         Some(Statement { report, results: self.prober.requests.results(), is_leaving: self.is_leaving })
     }
@@ -198,8 +202,8 @@ impl Agent {
             }
             return;
         }
-        if let Some((statistics, bounds, soon)) = self.prober.peer(&outcome.peer, now) {
-            self.reporter.observe(&outcome.peer, &statistics, bounds, soon, now);
+        if let Some(known) = self.prober.peer(&outcome.peer, now) {
+            self.reporter.observe(&known, now);
         }
     }
 }

@@ -34,7 +34,7 @@ mod window;
 
 pub use agent::{Agent, AgentConfig, Plan, REPORT_EVERY, Statement};
 pub use lag::{Reading, lag};
-pub use prober::{Outcome, PeerPlan, Probe, Prober};
+pub use prober::{Known, Outcome, PeerPlan, Probe, Prober};
 pub use rate::{Bucket, Rate, SourceLimit};
 pub use replay::ReplayWindow;
 pub use report::{Reason, Reporter};

@@ -63,6 +63,19 @@ pub struct Outcome {
     pub sample: Sample,
 }
 
+/// What is known of a peer.
+#[derive(Clone, Debug)]
+pub struct Known<'a> {
+    /// Its node.
+    pub name: &'a NodeName,
+    /// What its samples tell.
+    pub statistics: Statistics,
+    /// Delays at which somebody's bound lies.
+    pub bounds: &'a [Delay],
+    /// Whether more will be known soon, because a burst is being sent or a doubt gone into.
+    pub soon: bool,
+}
+
 /// The peers with their turns and samples, and the probes on their way.
 #[derive(Clone, Debug)]
 pub struct Prober {
@@ -88,8 +101,8 @@ struct Peer {
     burst: u8,
     /// How many probes were spent on a step that is suspected, the one that made it so included.
     doubts: u8,
-    /// How many answers came since.
-    since: usize,
+    /// When that one was sent, and until when all that was sent is of that moment.
+    peak: (Time, Time),
 }
 
 #[derive(Clone, Debug)]
@@ -175,7 +188,7 @@ impl Prober {
             window: Window::default(),
             burst: BURST,
             doubts: 0,
-            since: 0,
+            peak: (Time::ZERO, Time::ZERO),
             plan: plan.clone(),
         };
         self.peers.insert(plan.name, peer);
@@ -276,23 +289,21 @@ impl Prober {
                 }
                 peer.start_burst(BURST - 1, now);
             }
-            Sample::Answered(_) => peer.look_for_step(now),
+            Sample::Answered(_) => peer.look_for_step(sent.at, now),
         }
         Some(outcome(None))
     }
 
     /// What is known of the peers at `now`, by name.
-    pub fn statistics(&self, now: Time) -> impl Iterator<Item = (&NodeName, Statistics)> {
+    pub fn known(&self, now: Time) -> impl Iterator<Item = Known<'_>> {
         let known = self.peers.iter().filter(|(_, peer)| !peer.window.is_empty());
-        known.map(move |(name, peer)| (name, peer.window.statistics(now)))
+        known.map(move |(name, peer)| peer.known(name, now))
     }
 
-    /// What is known of one peer at `now`, the bounds that lie at its delay, and whether more will be known soon, because
-    /// a burst or a doubt is being gone into.
-    pub fn peer(&self, name: &NodeName, now: Time) -> Option<(Statistics, &[Delay], bool)> {
-        let peer = self.peers.get(name)?;
-        let soon = peer.burst > 0 || peer.is_in_doubt();
-        Some((peer.window.statistics(now), &peer.plan.bounds, soon))
+    /// What is known of one peer at `now`.
+    pub fn peer(&self, name: &NodeName, now: Time) -> Option<Known<'_>> {
+        let (name, peer) = self.peers.get_key_value(name)?;
+        Some(peer.known(name, now))
     }
 
     /// How many peers there are.
@@ -304,8 +315,16 @@ impl Prober {
 // === impl Peer ===
 
 impl Peer {
+    fn known<'a>(&'a self, name: &'a NodeName, now: Time) -> Known<'a> {
+        let soon = self.burst > 0 || self.is_in_doubt();
+        Known { name, statistics: self.window.statistics(now), bounds: &self.plan.bounds, soon }
+    }
+
     /// A probe goes out; when the next one does.
     fn begin_probe(&mut self, now: Time) {
+        if self.is_in_doubt() {
+            self.peak.1 = now;
+        }
         self.burst = self.burst.saturating_sub(1);
         self.due = if self.burst > 0 {
             now + BURST_PERIOD
@@ -330,12 +349,14 @@ impl Peer {
         }
     }
 
-    fn look_for_step(&mut self, now: Time) {
+    /// A probe that was sent at `sent` was answered.
+    fn look_for_step(&mut self, sent: Time, now: Time) {
         match step(&self.window) {
             Step::None if self.doubts > 0 => {
                 // They are of one moment. If they counted as much as samples of as many turns, a short peak would be
                 // a high percentile for minutes.
-                self.window.forget_before_newest(self.since);
+                let (first, last) = self.peak;
+                self.window.forget_peak(first, last);
                 if self.is_in_doubt() && self.burst == 0 {
                     self.due = self.turn.after(now);
                 }
@@ -343,8 +364,10 @@ impl Peer {
             }
             Step::None => (),
             Step::Suspected => {
-                self.since = if self.doubts == 0 { 0 } else { self.since + usize::from(self.is_in_doubt()) };
-                self.doubts = self.doubts.max(1);
+                if self.doubts == 0 {
+                    self.doubts = 1;
+                    self.peak = (sent, now);
+                }
                 if self.is_in_doubt() {
                     self.due = self.due.min(now + BURST_PERIOD);
                 }

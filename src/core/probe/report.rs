@@ -1,9 +1,13 @@
 //! When to report: as soon as it matters, as seldom as possible.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::UNREACHABLE_AFTER;
+use super::prober::Known;
 use super::rate::{Bucket, Rate};
 use super::step::moved;
 use crate::delay::Statistics;
@@ -13,8 +17,9 @@ use crate::model::{Delay, NodeName, Time};
 const SETTLE: Duration = Duration::from_secs(1);
 /// How many reports of what has moved may follow each other; one more comes in each half of a report period.
 const MOVED_BURST: u32 = 4;
-/// The same for what can't wait.
-const URGENT: Rate = Rate { burst: 8, every: Duration::from_secs(10) };
+/// The same for what can't wait. A delay that wobbles around a bound leaves some of them to what is more than that.
+const URGENT: Rate = Rate { burst: 12, every: Duration::from_secs(10) };
+const WOBBLING: Rate = Rate { burst: 8, ..URGENT };
 /// How long after a bound's crossing was told it is told again, by newer samples: a placed pod counts as violated, or
 /// as cured, by two reports in a row.
 const CONFIRM_AFTER: Duration = Duration::from_secs(2);
@@ -27,6 +32,8 @@ const LAST_PAUSE: Duration = Duration::from_secs(30);
 pub enum Reason {
     /// A value has moved by 10 % and 0.5 ms.
     Moved,
+    /// A delay has crossed a bound and moved by less than that.
+    Wobbled,
     /// A peer came or went out of reach, a delay has crossed a bound, or somebody waits for a result.
     Urgent,
     /// The agent ends.
@@ -39,11 +46,16 @@ pub struct Reporter {
     every: Duration,
     /// Between 0.8 and one: agents that begin together do not go on together.
     share: f64,
+    /// What is said now counts for nothing.
+    starved: bool,
+    /// What was said of the peers last that counts.
     told: BTreeMap<NodeName, Told>,
+    /// Of which peers it was told that a bound was crossed, and when that is to be told again, as urgently as this.
+    again: BTreeMap<NodeName, Pending>,
+    /// Of which peers that was in a report that may not have been taken.
+    unsure: BTreeMap<NodeName, Reason>,
     reported_at: Option<Time>,
     pending: Option<Pending>,
-    /// The peers whose delay crossed a bound since the last report.
-    crossed: BTreeSet<NodeName>,
     phase: Phase,
     failures: u32,
     usual: Bucket,
@@ -70,11 +82,21 @@ enum Phase {
     /// There is nobody to report to.
     Paused,
     Idle,
-    /// A report is on its way, for this reason; none if it was simply time. It tells that the delays of these peers
-    /// crossed a bound.
-    Writing(Option<Pending>, BTreeSet<NodeName>),
+    /// A report is on its way.
+    Writing(Writing),
     /// The last one was not taken; the next is due then.
     Failed(Time),
+}
+
+/// A report on its way.
+#[derive(Clone, Debug)]
+struct Writing {
+    /// Why; none if it was simply time.
+    pending: Option<Pending>,
+    /// It tells that the delays of these peers crossed a bound.
+    crossed: BTreeMap<NodeName, Reason>,
+    /// What was to be said again, before it.
+    again: BTreeMap<NodeName, Pending>,
 }
 
 // === impl Reporter ===
@@ -85,10 +107,12 @@ impl Reporter {
         Self {
             every,
             share: 0.8 + 0.2 * chance.clamp(0.0, 1.0),
+            starved: false,
             told: BTreeMap::new(),
+            again: BTreeMap::new(),
+            unsure: BTreeMap::new(),
             reported_at: None,
             pending: None,
-            crossed: BTreeSet::new(),
             phase: Phase::Paused,
             failures: 0,
             usual: Bucket::default(),
@@ -104,14 +128,31 @@ impl Reporter {
             self.phase = Phase::Idle;
         }
         if anew {
-            self.reported_at = None;
+            self.forget();
         }
     }
 
     /// There is nobody to report to.
     pub fn pause(&mut self) {
         self.phase = Phase::Paused;
+        self.forget();
+    }
+
+    /// Nothing is there of what was said.
+    fn forget(&mut self) {
         self.reported_at = None;
+        self.told.clear();
+        self.again.clear();
+        self.unsure.clear();
+        if let Phase::Writing(writing) = &mut self.phase {
+            writing.again.clear();
+        }
+    }
+
+    /// From now on what is said counts for nothing, or counts again. That is to be said, too.
+    pub fn set_starved(&mut self, starved: bool, now: Time) {
+        self.starved = starved;
+        self.note(Reason::Moved, now);
     }
 
     /// Something is to be said.
@@ -123,26 +164,14 @@ impl Reporter {
 
     /// Compares what is known of a peer with what was said last. In a burst only whether it can be reached counts:
     /// the rest is about to be known better.
-    pub fn observe(
-        &mut self,
-        peer: &NodeName,
-        statistics: &Statistics,
-        bounds: &[Delay],
-        in_burst: bool,
-        now: Time,
-    ) {
-        let new = Told::of(statistics);
-        let turned = self.told.get(peer).is_some_and(|old| old.is_reachable != new.is_reachable);
-        let reason = match self.told.get(peer) {
-            _ if in_burst => None,
-            Some(old) if old.counts || !new.counts => old.reason(&new, bounds),
-            // Nothing was said of it yet, or too little to count.
-            Some(_) | None if bounds.is_empty() => Some(Reason::Moved),
-            Some(_) | None => Some(Reason::Urgent),
-        };
-        if reason == Some(Reason::Urgent) {
-            self.crossed.insert(peer.clone());
+    pub fn observe(&mut self, known: &Known<'_>, now: Time) {
+        if self.starved {
+            return;
         }
+        let new = Told::of(&known.statistics);
+        let old = self.told.get(known.name);
+        let turned = old.is_some_and(|old| old.is_reachable != new.is_reachable);
+        let reason = if known.soon { None } else { new.reason(old, known.bounds) };
         if let Some(reason) = if turned { Some(Reason::Urgent) } else { reason } {
             self.note(reason, now);
         }
@@ -151,9 +180,14 @@ impl Reporter {
     /// When the next report is due.
     pub fn due_at(&self) -> Time {
         match self.phase {
-            Phase::Paused | Phase::Writing(..) => Time::NEVER,
+            Phase::Paused | Phase::Writing(_) => Time::NEVER,
             Phase::Failed(until) => until,
-            Phase::Idle => self.in_time().min(self.pending.map_or(Time::NEVER, |it| self.ready_at(it))),
+            Phase::Idle => {
+                // Again is told what counts.
+                let again = self.again.values().filter(|_| !self.starved);
+                let reasons = self.pending.iter().chain(again);
+                reasons.map(|it| self.ready_at(*it)).min().unwrap_or(Time::NEVER).min(self.in_time())
+            }
         }
     }
 
@@ -165,6 +199,7 @@ impl Reporter {
     fn ready_at(&self, pending: Pending) -> Time {
         match pending.reason {
             Reason::Moved => (pending.since + SETTLE).max(self.usual.ready_at(self.usual_rate())),
+            Reason::Wobbled => pending.since.max(self.urgent.ready_at(WOBBLING)),
             Reason::Urgent => pending.since.max(self.urgent.ready_at(URGENT)),
             Reason::Last => Time::ZERO,
         }
@@ -176,15 +211,30 @@ impl Reporter {
 
     /// A report goes out at `now` that says this of the peers. How it fared is told by [`Self::written`] or
     /// [`Self::failed`], and until then there is no other.
-    pub fn begin<'a>(&mut self, rows: impl IntoIterator<Item = (&'a NodeName, &'a Statistics)>, now: Time) {
-        self.told = rows.into_iter().map(|(peer, statistics)| (peer.clone(), Told::of(statistics))).collect();
+    pub fn begin(&mut self, known: &[Known<'_>], now: Time) {
+        let again = self.again.values().filter(|it| !self.starved && it.since <= now);
+        let reason = self.pending.iter().chain(again).map(|it| it.reason).max();
         // One that was only due in time leaves the buckets as they are.
-        match self.pending.map(|pending| pending.reason) {
+        match reason {
             Some(Reason::Moved) => _ = self.usual.take(self.usual_rate(), now),
+            Some(Reason::Wobbled) => _ = self.urgent.take(WOBBLING, now),
             Some(Reason::Urgent) => _ = self.urgent.take(URGENT, now),
             Some(Reason::Last) | None => (),
         }
-        self.phase = Phase::Writing(self.pending.take(), std::mem::take(&mut self.crossed));
+        let (pending, again) = (self.pending.take(), self.again.clone());
+        let mut crossed = BTreeMap::new();
+        if !self.starved {
+            crossed.append(&mut self.unsure);
+            for it in known {
+                let reason = Told::of(&it.statistics).reason(self.told.get(it.name), it.bounds);
+                // What a burst has shown so far is said as well.
+                crossed
+                    .extend(reason.filter(|it| *it > Reason::Moved).map(|reason| (it.name.clone(), reason)));
+            }
+            self.told = known.iter().map(|it| (it.name.clone(), Told::of(&it.statistics))).collect();
+            self.again.retain(|_, it| it.since > now);
+        }
+        self.phase = Phase::Writing(Writing { pending, crossed, again });
         self.reported_at = Some(now);
     }
 
@@ -192,26 +242,32 @@ impl Reporter {
     /// and is to be measured once more before.
     pub fn written(&mut self, now: Time) -> BTreeSet<NodeName> {
         self.failures = 0;
-        let Phase::Writing(_, crossed) = &mut self.phase else { return BTreeSet::new() };
+        let Phase::Writing(Writing { crossed, .. }) = &mut self.phase else { return BTreeSet::new() };
         let crossed = std::mem::take(crossed);
         self.phase = Phase::Idle;
-        if !crossed.is_empty() {
-            self.note(Reason::Urgent, now + CONFIRM_AFTER);
-        }
-        crossed
+        let since = now + CONFIRM_AFTER;
+        let again = |(peer, reason): (&NodeName, &Reason)| (peer.clone(), Pending { reason: *reason, since });
+        self.again.extend(crossed.iter().map(again));
+        crossed.into_keys().collect()
     }
 
     /// The report was not taken: it is to be made anew after a pause, which grows. `chance` is a random number between
     /// 0 and 1, so that agents that were turned away together don't come back together.
     pub fn failed(&mut self, now: Time, chance: f64) {
-        let Phase::Writing(pending, crossed) = &mut self.phase else { return };
-        self.crossed.append(crossed);
-        if let Some(Pending { reason, since }) = *pending {
-            self.note(reason, since);
-        }
         let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(5)).min(LAST_PAUSE);
-        self.failures = self.failures.saturating_add(1);
-        self.phase = Phase::Failed(now + pause.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0)));
+        let until = now + pause.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0));
+        match std::mem::replace(&mut self.phase, Phase::Failed(until)) {
+            Phase::Writing(Writing { pending, mut crossed, again }) => {
+                self.failures = self.failures.saturating_add(1);
+                self.again = again;
+                // Nobody knows whether it was taken and only its answer lost: what it told stays what was told.
+                self.unsure.append(&mut crossed);
+                if let Some(Pending { reason, since }) = pending {
+                    self.note(reason, since);
+                }
+            }
+            other => self.phase = other,
+        }
     }
 
     /// How long at most until the next report.
@@ -220,8 +276,11 @@ impl Reporter {
     }
 
     /// Whether a report is on its way, or waits until it may be.
-    pub fn is_busy(&self) -> bool {
-        self.pending.is_some() || matches!(self.phase, Phase::Writing(..) | Phase::Failed(_))
+    #[cfg(test)]
+    fn is_busy(&self) -> bool {
+        self.pending.is_some()
+            || !self.again.is_empty()
+            || matches!(self.phase, Phase::Writing(_) | Phase::Failed(_))
     }
 }
 
@@ -236,42 +295,33 @@ impl Told {
         }
     }
 
-    /// Why what is known now is worth a report.
-    fn reason(&self, new: &Self, bounds: &[Delay]) -> Option<Reason> {
-        let pairs = || self.delays.into_iter().zip(new.delays);
-        let crossed = |(old, new): (Option<Delay>, Option<Delay>)| {
+    /// Why this is worth a report if that was said before.
+    fn reason(&self, old: Option<&Self>, bounds: &[Delay]) -> Option<Reason> {
+        match old {
+            Some(old) if old.counts || !self.counts => self.change(old, bounds),
+            // Nothing was said of it yet, or too little to count.
+            Some(_) | None if bounds.is_empty() => Some(Reason::Moved),
+            Some(_) | None => Some(Reason::Urgent),
+        }
+    }
+
+    fn change(&self, old: &Self, bounds: &[Delay]) -> Option<Reason> {
+        let pairs = || old.delays.into_iter().zip(self.delays);
+        let has_crossed = |(old, new): (Option<Delay>, Option<Delay>)| {
             // What is not known is beyond every bound.
             let within = |delay: Option<Delay>, bound| delay.is_some_and(|delay| delay <= bound);
             bounds.iter().any(|bound| within(old, *bound) != within(new, *bound))
         };
-        // The smallest is no statistic that bounds are held against.
-        if pairs().skip(1).any(crossed) {
-            return Some(Reason::Urgent);
-        }
         let has_moved = |(old, new): (Option<Delay>, Option<Delay>)| match (old, new) {
             (Some(old), Some(new)) => moved(old, new),
             (old, new) => old != new,
         };
-        pairs().any(has_moved).then_some(Reason::Moved)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_peer_of_which_too_little_was_said_is_told_again_once_it_counts() {
-        let at = |secs| Time::from_origin(Duration::from_secs(secs));
-        let of = |samples| Statistics { samples, p50: Delay::from_micros(40).ok(), ..Statistics::default() };
-        let peer = NodeName::from("a");
-        let mut reporter = Reporter::new(Duration::from_mins(10), 0.5);
-        reporter.resume(Duration::from_mins(10), true);
-        reporter.begin([(&peer, &of(3))], at(1_000));
-        reporter.written(at(1_000));
-        reporter.observe(&peer, &of(4), &[], false, at(1_001));
-        assert!(!reporter.is_busy());
-        reporter.observe(&peer, &of(8), &[], false, at(1_002));
-        assert!(reporter.is_busy());
+        // The smallest is no statistic that bounds are held against.
+        let crossed = || pairs().skip(1).filter(|pair| has_crossed(*pair));
+        match () {
+            () if crossed().any(has_moved) => Some(Reason::Urgent),
+            () if crossed().next().is_some() => Some(Reason::Wobbled),
+            () => pairs().any(has_moved).then_some(Reason::Moved),
+        }
     }
 }

@@ -41,12 +41,26 @@ pub(super) fn step(window: &Window) -> Step {
         let split = delays.len().checked_sub(*n).and_then(|at| delays.split_at_checked(at));
         split.is_some_and(|(older, newest)| is_beyond(older, newest))
     };
-    // As many as there are: a step that was not looked for when it had just enough samples is still one.
-    match (1..=delays.len()).rev().find(beyond) {
+    // A step that was not looked for when it had just enough samples is still one. Of the older samples some may be as far
+    // to that side as to look like one more of the newest, so it is where it divides them best.
+    let candidates = (1..=delays.len()).rev().filter(beyond);
+    match candidates.min_by_key(|newest| scattering(&delays, *newest)) {
         None => Step::None,
         Some(newest) if newest >= CONFIRMED_BY => Step::Confirmed(newest),
         Some(_) => Step::Suspected,
     }
+}
+
+/// How far all delays are in sum from the median of their side, if so many of the newest are a side of their own.
+fn scattering(delays: &[Delay], newest: usize) -> u64 {
+    let (older, newest) = delays.split_at_checked(delays.len().saturating_sub(newest)).unwrap_or_default();
+    let scattering_of = |side: &[Delay]| {
+        let mut sorted = side.to_vec();
+        sorted.sort_unstable();
+        let Some(middle) = nearest_rank(&sorted, 50) else { return 0 };
+        side.iter().map(|it| u64::from(it.as_micros().abs_diff(middle.as_micros()))).sum::<u64>()
+    };
+    scattering_of(older) + scattering_of(newest)
 }
 
 /// Whether all of the newest are beyond nine tenths of the older, in one direction, by what counts as moved.
@@ -103,6 +117,16 @@ mod tests {
         // It may be looked for late, because probes were lost.
         check(&ten, 2_000, 9, Step::Confirmed(9));
         check(&ten, 30_000, 15, Step::Confirmed(15));
+    }
+
+    #[test]
+    fn what_is_older_and_to_that_side_by_chance_is_no_part_of_the_step() {
+        let mut older: Vec<u32> = (0..20).map(|it| 10_000 + it * 7 % 20 * 50).collect();
+        older.extend([10_010, 10_000]);
+        for n in 1..=7 {
+            check(&older, 2_000, n, Step::Suspected);
+        }
+        check(&older, 2_000, 8, Step::Confirmed(8));
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl Course {
             });
             let given_up = prober.give_up(now).into_iter().map(|outcome| (outcome, None));
             for (outcome, took) in answered.into_iter().chain(given_up).collect::<Vec<_>>() {
-                let statistics = prober.statistics(now).next().unwrap().1;
+                let statistics = prober.known(now).next().unwrap().statistics;
                 taken.push(Taken { at: now, sample: outcome.sample, took, statistics });
             }
             while let Some(probe) = prober.next(self.reading(0, now)) {

@@ -26,6 +26,10 @@ pub struct Window {
     answered_at: Option<Time>,
     /// When the last of those was sent that were answered.
     heard_until: Option<Time>,
+    /// What was sent before is forgotten, whenever it is answered.
+    begin: Time,
+    /// Of what was sent after the first of these and up to the second, answers are forgotten.
+    peak: Option<(Time, Time)>,
 }
 
 // === impl Sample ===
@@ -45,11 +49,13 @@ impl Sample {
 impl Window {
     /// Adds the newest sample, of a probe that was sent at `sent`, known at `now`; the oldest goes if there are too many.
     pub fn push(&mut self, sample: Sample, sent: Time, now: Time) {
-        if self.samples.len() >= WINDOW {
-            self.samples.pop_front();
+        if self.keeps(sample, sent) {
+            if self.samples.len() >= WINDOW {
+                self.samples.pop_front();
+            }
+            let later = self.samples.iter().rev().take_while(|(other, _)| *other > sent).count();
+            self.samples.insert(self.samples.len() - later, (sent, sample));
         }
-        let later = self.samples.iter().rev().take_while(|(other, _)| *other > sent).count();
-        self.samples.insert(self.samples.len() - later, (sent, sample));
         match sample {
             Sample::Answered(_) => {
                 self.missed = 0;
@@ -62,6 +68,12 @@ impl Window {
         }
     }
 
+    /// Whether a sample counts of a probe that was sent then: slow answers come when what is of their time is forgotten.
+    fn keeps(&self, sample: Sample, sent: Time) -> bool {
+        let is_of_peak = self.peak.is_some_and(|(from, to)| from < sent && sent <= to);
+        sent >= self.begin && !(is_of_peak && sample.delay().is_some())
+    }
+
     /// Forgets all samples but so many of the newest answered ones, and what was lost between them.
     pub fn keep_newest(&mut self, answered: usize) {
         let mut left = answered;
@@ -72,17 +84,16 @@ impl Window {
         });
         let dropped = self.samples.len() - kept.count();
         self.samples.drain(..dropped);
+        self.begin = self.samples.front().map_or(self.begin, |(sent, _)| *sent);
     }
 
-    /// Forgets so many answered samples before the newest answered one.
-    pub fn forget_before_newest(&mut self, answered: usize) {
-        let mut seen = 0;
-        let kept = self.samples.iter().rev().filter(|(_, sample)| {
-            seen += usize::from(sample.delay().is_some());
-            sample.delay().is_none() || seen == 1 || seen > answered + 1
-        });
-        let newest_first: Vec<(Time, Sample)> = kept.copied().collect();
-        self.samples = newest_first.into_iter().rev().collect();
+    /// Forgets the answers to what was sent after `from` and up to `to`, those that are still to come as well, but not the newest.
+    pub fn forget_peak(&mut self, from: Time, to: Time) {
+        let newest = self.samples.iter().rev().find(|(_, sample)| sample.delay().is_some()).map(|it| it.0);
+        self.peak = Some((from, to));
+        let samples = std::mem::take(&mut self.samples).into_iter();
+        self.samples =
+            samples.filter(|(sent, sample)| Some(*sent) == newest || self.keeps(*sample, *sent)).collect();
     }
 
     /// How many of the last probes in a row were lost.
@@ -157,9 +168,8 @@ mod tests {
     /// Samples in microseconds, none for a lost one, a second apart; what is told a second after the last.
     fn told(samples: &[Option<u32>]) -> Statistics {
         let mut window = Window::default();
-        for (at, sample) in (0..).zip(samples) {
-            let sample = sample.map_or(Sample::Lost, |micros| Sample::Answered(delay(micros)));
-            window.push(sample, time(at), time(at));
+        for (at, it) in (0..).zip(samples) {
+            window.push(sample(*it), time(at), time(at));
         }
         window.statistics(time(samples.len() as u64))
     }
@@ -235,27 +245,54 @@ mod tests {
         assert!(window.delays().map(Delay::as_micros).eq([9, 9, 4, 4]));
     }
 
+    /// What is in the window, in microseconds, none for a lost one.
+    fn content(window: &Window) -> Vec<Option<u32>> {
+        window.samples.iter().map(|(_, sample)| sample.delay().map(Delay::as_micros)).collect()
+    }
+
+    fn sample(micros: Option<u32>) -> Sample {
+        micros.map_or(Sample::Lost, |it| Sample::Answered(delay(it)))
+    }
+
     #[test]
-    fn what_is_forgotten_is_before_the_newest() {
+    fn of_a_peak_the_first_answer_stays_and_the_newest() {
         let samples = [Some(1), Some(2), None, Some(3), None, Some(4), None];
-        for (answered, left) in [(0, &samples[..]), (1, &[Some(1), Some(2), None, None, Some(4), None])] {
+        for ((from, to), left) in [
+            ((1, 1), &samples[..]),
+            ((1, 5), &[Some(1), Some(2), None, None, Some(4), None]),
+            ((0, 6), &[Some(1), None, None, Some(4), None]),
+        ] {
             let mut window = Window::default();
-            for sample in samples {
-                let sample = sample.map_or(Sample::Lost, |it| Sample::Answered(delay(it)));
-                window.push(sample, time(0), time(0));
+            for (at, it) in (0..).zip(samples) {
+                window.push(sample(it), time(at), time(at));
             }
-            window.forget_before_newest(answered);
-            let found: Vec<Option<u32>> =
-                window.samples.iter().map(|(_, sample)| sample.delay().map(Delay::as_micros)).collect();
-            assert_eq!(found, left);
+            window.forget_peak(time(from), time(to));
+            assert_eq!(content(&window), left);
         }
+    }
+
+    #[test]
+    fn answers_that_come_late_to_what_is_forgotten_are_forgotten_too() {
+        let mut window = Window::default();
+        for (at, micros) in [(1, 5), (2, 90), (3, 90), (5, 5)] {
+            window.push(Sample::Answered(delay(micros)), time(at), time(5));
+        }
+        window.forget_peak(time(2), time(5));
+        window.push(Sample::Answered(delay(90)), time(4), time(6));
+        window.push(Sample::Lost, time(4), time(6));
+        assert_eq!(content(&window), [Some(5), Some(90), None, Some(5)]);
+        window.keep_newest(1);
+        window.push(Sample::Answered(delay(90)), time(3), time(7));
+        window.push(Sample::Lost, time(4), time(7));
+        window.push(Sample::Answered(delay(6)), time(6), time(7));
+        assert_eq!(content(&window), [Some(5), Some(6)]);
     }
 
     #[test]
     fn what_is_kept_are_the_newest() {
         let mut window = Window::default();
-        for (at, sample) in (0..).zip([Some(1), None, Some(2), None, None, Some(3), None]) {
-            window.push(sample.map_or(Sample::Lost, |it| Sample::Answered(delay(it))), time(at), time(at));
+        for (at, it) in (0..).zip([Some(1), None, Some(2), None, None, Some(3), None]) {
+            window.push(sample(it), time(at), time(at));
         }
         for (answered, left) in [(9, 7), (3, 7), (2, 5), (1, 2), (0, 0)] {
             let mut kept = window.clone();

@@ -2,6 +2,7 @@
 
 mod delays;
 mod preemption;
+mod steps;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use super::*;
 use crate::delay::{DelaySource, Measurement, Statistics};
 use crate::model::{Delay, NodeName, Owner};
 
-fn near(anchor: &str, millis: &str, pod: Pod) -> Pod {
+pub(super) fn near(anchor: &str, millis: &str, pod: Pod) -> Pod {
     Pod { labels: [(format!("delay_{anchor}"), millis.to_owned())].into_iter().collect(), ..pod }
 }
 
@@ -42,7 +42,7 @@ impl Bench {
     }
 
     /// No file says anything of delays from these nodes.
-    fn no_file(&mut self, from: &[&str]) {
+    pub(super) fn no_file(&mut self, from: &[&str]) {
         let rows = from.iter().map(|from| DelayRow { from: NodeName::from(*from), to: Vec::new() });
         self.apply(Event::Delays(rows.collect()));
     }
