@@ -2,7 +2,7 @@
 
 use crate::{
     agent::{Priority, Transport},
-    bed::Run,
+    bed::{Run, turn},
     compare::{Compared, Pair, compare},
 };
 use links::Summary;
@@ -66,6 +66,7 @@ fn accuracy_among_others() {
 
 /// Prints a row for every transport and loss. How many pairs are beyond what is promised.
 fn print_figures(priority: Priority) -> usize {
+    let _turn = turn();
     println!("\npriority: {priority:?}; load: {}", fs::read_to_string("/proc/loadavg").unwrap().trim());
     println!(
         "| transport | loss | probes | lost | p50 off: median, worst | p95 off: median, worst | probe by probe: p50, p99 | within |"

@@ -4,7 +4,9 @@ use crate::agent::{Agent, Asks, Priority, Transport};
 use links::{HostSpec, Link, Loss, Network, Passage};
 use serde_json::Value;
 use std::{
-    fs, thread,
+    fs,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -64,6 +66,12 @@ impl Run {
         let counts = agent.counts();
         counts.len() == self.hosts - 1 && counts.values().all(|count| *count >= self.samples)
     }
+}
+
+/// Whoever prints figures has the machine for itself, as far as we can help it: held as long as the turn lasts.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// So many hosts where any group may use ping sockets, with links that take no time yet.

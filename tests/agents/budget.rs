@@ -2,7 +2,7 @@
 
 use crate::{
     agent::{Agent, Asks, Priority, Transport},
-    bed::{await_that, keys, name, network},
+    bed::{await_that, keys, name, network, turn},
 };
 use links::{Link, Passage};
 use std::{
@@ -24,6 +24,7 @@ fn next(host: usize, distances: std::ops::RangeInclusive<usize>) -> Vec<usize> {
 #[test]
 #[ignore = "two minutes; its figures are of use on a quiet machine only"]
 fn budget() {
+    let _turn = turn();
     let network = network(HOSTS);
     for host in 0..HOSTS {
         network.set_all_of(&name(host), Link::with_delay(Duration::from_millis(5))).unwrap();

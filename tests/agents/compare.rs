@@ -72,10 +72,17 @@ fn pair(from: usize, to: usize, lines: &[Value], trips: &mut Trips) -> Pair {
     let (samples, statistics): (Vec<&Value>, Vec<&Value>) =
         lines.iter().filter(|line| line["peer"] == peer).partition(|line| line["sequence"].is_u64());
     let [statistics] = statistics[..] else { panic!("{sender} says {statistics:?} of {peer}") };
-    let both: Vec<(Option<Duration>, Option<Duration>)> =
-        samples.iter().map(|sample| (micros(&sample["micros"]), given(from, to, sample, trips))).collect();
-    let window = both.len().saturating_sub(usize_of(&statistics["samples"]));
-    let both = &both[window..];
+    let mut both: VecDeque<(u64, (Option<Duration>, Option<Duration>))> = VecDeque::new();
+    for sample in samples {
+        // As the agent does: the oldest goes, and that a probe was lost is known late.
+        if both.len() == usize_of(&statistics["samples"]) {
+            both.pop_front();
+        }
+        let sequence = sample["sequence"].as_u64().unwrap();
+        let place = both.partition_point(|(other, _)| *other < sequence);
+        both.insert(place, (sequence, (micros(&sample["micros"]), given(from, to, sample, trips))));
+    }
+    let both: Vec<(Option<Duration>, Option<Duration>)> = both.into_iter().map(|(_, both)| both).collect();
     let answered = || both.iter().filter_map(|(measured, given)| Some((measured.as_ref()?, given.as_ref()?)));
     let of_links = Summary::of(answered().map(|(_, given)| *given)).unwrap();
     let compared = |field: &str, given| Compared { measured: micros(&statistics[field]).unwrap(), given };
