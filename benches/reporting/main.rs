@@ -111,6 +111,8 @@ async fn measure(cli: Cli) -> anyhow::Result<()> {
     let expected = bed.cli.nodes * bed.cli.rows;
     row("the scheduler's view, pairs", &format!("{pairs:.0}"), &format!("{expected}"));
     row("its memory for delays", &format!("{:.1} MiB", bytes / MIB), "under 30 MiB");
+    let resident = scheduler.value("process_resident_memory_bytes")?;
+    row("its memory in the end", &format!("{:.0} MiB", resident / MIB), "");
     row("its memory at the most", &format!("{peak}; {without} without delays"), "");
     Ok(())
 }
