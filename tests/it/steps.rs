@@ -1,7 +1,8 @@
 //! Links whose delay steps, real agents on them, and what the scheduler makes of it.
 //!
 //! ```sh
-//! cargo test --test it steps -- --ignored --nocapture       # what follows from a step, and how soon; it wobbles for five minutes
+//! cargo test --test it -- --ignored --nocapture judged_again   # what follows from a step, whenever that is
+//! cargo test --test it -- --ignored --nocapture steps          # how soon, too; it wobbles for five minutes
 //! ```
 
 use std::fs::File;
@@ -9,21 +10,22 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use controlplane::wait_for;
 use k8s_openapi::ByteString;
 use links::{HostSpec, Link, Loss, Network, Relay, Running};
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, NODE_DELAYS, PodSpec, Replica};
+use crate::bed::{Bed, DEADLINE, NODE_DELAYS, PodSpec, Replica};
 use crate::node_delays::agents_kubeconfig;
 use crate::survey::{KEY, cluster, names, start_scheduler};
 
 /// So many that two may each be no neighbour of the other on the ring of 8, and are probed every 10 s.
 const NODES: usize = 18;
 /// The bound of the pod, in milliseconds of round-trip time.
-const BOUND: u64 = 100;
-/// Round-trip times within the bound, and beyond it.
+const BOUND: u64 = 200;
+/// Round-trip times within the bound, and beyond it: so far that a link that is held up does not look like the other.
 const LOW: u64 = 40;
-const HIGH: u64 = 200;
+const HIGH: u64 = 400;
 /// Within this time the scheduler knows.
 const PROMISED: Duration = Duration::from_secs(15);
 
@@ -141,8 +143,24 @@ impl Links {
         let before = self.n_events(reason);
         let begun = Instant::now();
         self.step(millis, loss);
-        self.bed.wait(reason, || (self.n_events(reason) > before).then_some(()));
+        let told = wait_for(reason, DEADLINE, || Ok((self.n_events(reason) > before).then_some(())));
+        told.unwrap_or_else(|error| panic!("{error}\n{}", self.known()));
         begun.elapsed()
+    }
+
+    /// What is known of the link, and what was logged.
+    fn known(&self) -> String {
+        let [anchor, user] = &self.ends;
+        let direction = |own: &String, other: &String| {
+            let mut status = self.object(own)["status"].take();
+            let rows = status["rows"].take();
+            let row = rows.as_array().into_iter().flatten().find(|row| row["peer"] == **other).cloned();
+            let log = self.bed.matrix().with_file_name(format!("{own}.log"));
+            let log = std::fs::read_to_string(log).unwrap_or_default();
+            format!("{own}: {status}\n{own} to {other}: {}\n{log}", row.unwrap_or_default())
+        };
+        let log = std::fs::read_to_string(self.bed.log()).unwrap_or_default();
+        [direction(anchor, user), direction(user, anchor), log].join("\n")
     }
 
     /// The delay wobbles by 5 % around the bound for this long, and nothing follows from it.
@@ -168,13 +186,13 @@ fn link(millis: u64) -> Link {
 }
 
 #[test]
-#[ignore = "now and then DelayRestored does not come within a minute; why is not known yet"]
+#[ignore = "a minute and eighteen agents; what it is about is shown in virtual time, too (src/core/state/tests/steps.rs)"]
 fn a_pod_is_judged_again_when_a_links_delay_steps_up_and_when_it_steps_down() {
     let links = Links::start(Loss::NONE);
     let exceeded = links.told_after_step(HIGH, Loss::NONE, "DelayExceeded");
     let restored = links.told_after_step(LOW, Loss::NONE, "DelayRestored");
     println!("a step up is told after {exceeded:.1?}, a step down after {restored:.1?}");
-    links.wobble(Duration::from_secs(20));
+    links.wobble(Duration::from_secs(6));
 }
 
 #[test]
