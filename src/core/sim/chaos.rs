@@ -4,11 +4,13 @@ use super::agents::Agents;
 use super::cluster::{Cluster, bind_elsewhere, delete_pod};
 use super::delays::Delays;
 use super::faults::{Faults, Shape};
+use super::machines::Machines;
 use super::make;
 use super::rng::Rng;
 use super::server::Server;
 use crate::delay::DelayRow;
 use crate::model::{Labels, Node, NodeName, Phase, Pod, Taint, TaintEffect};
+use crate::placement::is_backup;
 
 /// What the cluster consists of.
 #[derive(Debug, Default)]
@@ -21,6 +23,8 @@ pub(super) struct World {
     pub(super) delays: Delays,
     /// The agents that measure.
     pub(super) agents: Agents,
+    /// The machines.
+    pub(super) machines: Machines,
 }
 
 /// Something that happens. To add one: a variant here, its weight in [`super::faults::ClusterFaults`], its
@@ -46,6 +50,7 @@ pub(super) enum Happening {
     DelaysChanged,
     DelaysRemoved,
     LinkStepped,
+    Failure,
 }
 
 /// The taint of a node whose kubelet is silent, and whose agent is too.
@@ -67,7 +72,7 @@ impl Happening {
         Self::WorkloadScaled
     }
 
-    fn weights(faults: &Faults) -> [(Self, u64); 19] {
+    fn weights(faults: &Faults) -> [(Self, u64); 20] {
         let it = &faults.cluster;
         [
             (Self::Crash, it.crash),
@@ -89,6 +94,7 @@ impl Happening {
             (Self::DelaysChanged, it.delays_changed),
             (Self::DelaysRemoved, it.delays_removed),
             (Self::LinkStepped, it.link_stepped),
+            (Self::Failure, faults.failure.share),
         ]
     }
 }
@@ -113,8 +119,8 @@ impl World {
     /// Something happens. The rows of delays in use that changed by it.
     pub(super) fn happen(&mut self, happening: Happening, shape: &Shape, rng: &mut Rng) -> Vec<DelayRow> {
         match happening {
-            // The scheduler is no part of the cluster; its crash is the run's business.
-            Happening::Crash => (),
+            // The scheduler is no part of the cluster; its crash is the run's business, and so is what it reaches.
+            Happening::Crash | Happening::Failure => (),
             Happening::NodeAdded => return self.add_node(shape, rng),
             Happening::NodeRemoved
             | Happening::NodeSilent
@@ -192,6 +198,7 @@ impl World {
         let concerned = |pod: &&Pod| match happening {
             Happening::PodUngated => !pod.gates.is_empty(),
             Happening::PodEnded | Happening::PodResized => pod.node.is_some() && !pod.phase.is_terminal(),
+            Happening::PodRelabelled => !is_backup(pod),
             Happening::PodTaken => pod.node.is_none() && &*pod.scheduler_name != make::FOREIGN,
             _ => true,
         };
@@ -223,7 +230,7 @@ impl World {
 }
 
 /// A silent node gets a taint, one that is heard of again loses it. The Node object stays the same.
-fn toggle_silence(node: &mut Node) {
+pub(super) fn toggle_silence(node: &mut Node) {
     let mut taints = node.taints.to_vec();
     if taints.iter().any(|taint| &*taint.key == UNREACHABLE) {
         taints.retain(|taint| &*taint.key != UNREACHABLE);

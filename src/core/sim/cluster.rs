@@ -1,12 +1,21 @@
 //! Everything that works in the cluster beside the scheduler: controllers, kubelets, another scheduler.
 //! They do their work in runs without faults too.
 
+use std::time::Duration;
+
+use super::chaos::{UNREACHABLE, toggle_silence};
 use super::judge::shortage_on;
+use super::machines::Machines;
 use super::make::{self, FOREIGN};
 use super::rng::Rng;
 use super::server::Server;
 use super::view::View;
-use crate::model::{Labels, Name, NodeName, Owner, Phase, Pod, PodKey};
+use crate::model::{Labels, Name, NodeName, Owner, Phase, Pod, PodKey, Time};
+
+/// After this long without a renewal a node is unreachable.
+const GRACE: Duration = Duration::from_secs(50);
+/// For so long pods tolerate that.
+const TOLERATED: Duration = Duration::from_mins(5);
 
 /// The workloads, and what else the cluster is to be like.
 #[derive(Debug, Default)]
@@ -66,9 +75,13 @@ impl Cluster {
     }
 
     /// Everybody does a bit of work.
-    pub(super) fn work(&mut self, server: &mut Server, rng: &mut Rng) {
+    pub(super) fn work(&mut self, server: &mut Server, machines: &Machines, rng: &mut Rng, now: Time) {
+        for name in machines.names() {
+            look_after_node(&name, server, machines, rng, now);
+        }
         for pod in server.pods.values().cloned().collect::<Vec<_>>() {
-            tend(&pod, server, rng);
+            let is_tended = pod.node.as_ref().is_none_or(|node| machines.is_in_touch(node, now));
+            tend(&pod, is_tended, server, rng);
         }
         for idx in 0..self.workloads.len() {
             self.reconcile(idx, server, rng);
@@ -113,15 +126,35 @@ pub(super) fn delete_pod(key: &PodKey, server: &mut Server, rng: &mut Rng) {
 }
 
 /// What kubelet, garbage collector and the other scheduler do with a pod.
-fn tend(pod: &Pod, server: &mut Server, rng: &mut Rng) {
+fn tend(pod: &Pod, is_tended: bool, server: &mut Server, rng: &mut Rng) {
     let node_is_gone = pod.node.as_ref().is_some_and(|node| !server.nodes.contains_key(node));
     let ended = pod.phase.is_terminal();
-    if pod.terminating && rng.chance(300) || ended && rng.chance(100) || node_is_gone && rng.chance(100) {
+    let is_over = is_tended && (pod.terminating && rng.chance(300) || ended && rng.chance(100));
+    if is_over || node_is_gone && rng.chance(100) {
         server.remove_pod(&pod.key);
-    } else if pod.node.is_some() && pod.phase == Phase::Pending && rng.chance(500) {
+    } else if is_tended && pod.node.is_some() && pod.phase == Phase::Pending && rng.chance(500) {
         server.update_pod(&pod.key, |pod| pod.phase = Phase::Running);
     } else if pod.node.is_none() && &*pod.scheduler_name == FOREIGN && rng.chance(300) {
         bind_elsewhere(pod, server, rng);
+    }
+}
+
+/// What the controller of nodes does with one of which nothing is heard (upstream: `node-monitor-grace-period`, and the
+/// seconds that pods tolerate it by default).
+fn look_after_node(name: &NodeName, server: &mut Server, machines: &Machines, rng: &mut Rng, now: Time) {
+    let unheard = machines.unheard_for(name, now);
+    let Some(node) = server.nodes.get(name) else { return };
+    let is_tainted = node.taints.iter().any(|taint| &*taint.key == UNREACHABLE);
+    if (unheard > GRACE) != is_tainted {
+        server.update_node(name, toggle_silence);
+    }
+    if unheard > GRACE + TOLERATED {
+        let stays = |pod: &Pod| pod.tolerations.iter().any(|it| it.key.is_empty());
+        let here = server.pods.values().filter(|pod| pod.node.as_ref() == Some(name) && !pod.terminating);
+        let keys: Vec<PodKey> = here.filter(|pod| !stays(pod)).map(|pod| pod.key.clone()).collect();
+        for key in keys {
+            delete_pod(&key, server, rng);
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Faults {
     pub(super) request: RequestFaults,
     /// In the cluster.
     pub(super) cluster: ClusterFaults,
+    /// In machines and between them.
+    pub(super) failure: FailureFaults,
 }
 
 /// Size and pace of a run.
@@ -44,6 +46,10 @@ pub(super) struct Shape {
     pub(super) delay_sweep: Duration,
     /// How often agents report, and what that is worth; none if nothing is measured.
     pub(super) measured: Option<(Duration, DelayRules)>,
+    /// Whether pods are covered by backups.
+    pub(super) covered: bool,
+    /// Whether machines can fail, and somebody tells of it.
+    pub(super) failing: bool,
 }
 
 /// Faults of watches. Each is so many in a thousand messages.
@@ -146,12 +152,58 @@ pub(super) struct ClusterFaults {
     pub(super) link_stepped: u64,
 }
 
+/// What fails in machines and between them, by its weight among each other; and beside that a rate.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FailureFaults {
+    /// So many in a thousand of what happens in the cluster are failures.
+    pub(super) share: Permille,
+    /// So many probes in a thousand are lost, each by itself.
+    pub(super) loss: Permille,
+    /// A machine is off, or on again.
+    pub(super) power: u64,
+    /// A machine reaches nobody.
+    pub(super) cut: u64,
+    /// A machine reaches nobody for seconds, again and again.
+    pub(super) flap: u64,
+    /// A machine reaches all but its neighbours.
+    pub(super) probes_cut: u64,
+    /// A machine reaches all but the server.
+    pub(super) uplink_cut: u64,
+    /// Half of the machines reach only each other.
+    pub(super) half_cut: u64,
+    /// Those of a zone do.
+    pub(super) zone_cut: u64,
+    /// Many probes are lost at once.
+    pub(super) storm: u64,
+    /// An agent doesn't get its share of CPU.
+    pub(super) starved: u64,
+    /// An agent is rolled out anew.
+    pub(super) rollout: u64,
+    /// The server answers nobody.
+    pub(super) outage: u64,
+    /// The scheduler reaches nobody.
+    pub(super) scheduler_cut: u64,
+    /// What the scheduler is told is old.
+    pub(super) stale: u64,
+    /// Somebody fences a machine that is off.
+    pub(super) fenced: u64,
+    /// Somebody confirms that a machine is off.
+    pub(super) confirmed: u64,
+    /// Another scheduler fills the cluster.
+    pub(super) filled: u64,
+}
+
 // === impl Faults ===
 
 impl Faults {
     /// The faults of a run.
     pub(super) fn of(rng: &mut Rng) -> Self {
         let shape = Shape::of(rng);
+        Self::of_shape(shape, rng)
+    }
+
+    /// The faults of a run of this size and pace.
+    pub(super) fn of_shape(shape: Shape, rng: &mut Rng) -> Self {
         let mut rate = |most| if rng.chance(500) { rng.between(1, most) } else { 0 };
         let watch = WatchFaults {
             late: rate(300),
@@ -177,7 +229,8 @@ impl Faults {
         let cluster = ClusterFaults {
             crash: rate(2),
             node_removed: rate(8),
-            node_silent: rate(8),
+            // Where machines fail, they do so by themselves.
+            node_silent: if shape.failing { 0 } else { rate(8) },
             cordon: rate(8),
             taint: rate(8),
             node_relabelled: rate(8),
@@ -201,7 +254,8 @@ impl Faults {
             few: rate(300),
             other_source: rate(500),
         };
-        Self { shape, watch, report, request, cluster }
+        let failure = if shape.failing { FailureFaults::of(rate) } else { FailureFaults::default() };
+        Self { shape, watch, report, request, cluster, failure }
     }
 
     /// From now on nothing goes wrong.
@@ -210,6 +264,35 @@ impl Faults {
         self.report = ReportFaults::default();
         self.request = RequestFaults::default();
         self.cluster = ClusterFaults::default();
+        self.failure = FailureFaults::default();
+    }
+}
+
+// === impl FailureFaults ===
+
+impl FailureFaults {
+    /// Failures, by who draws their rates.
+    fn of(mut rate: impl FnMut(u64) -> u64) -> Self {
+        Self {
+            share: 100,
+            loss: rate(200),
+            power: 8 + rate(8),
+            cut: rate(8),
+            flap: rate(20),
+            probes_cut: rate(8),
+            uplink_cut: rate(8),
+            half_cut: rate(4),
+            zone_cut: rate(4),
+            storm: rate(4),
+            starved: rate(8),
+            rollout: rate(8),
+            outage: rate(4),
+            scheduler_cut: rate(4),
+            stale: rate(8),
+            fenced: rate(8),
+            confirmed: rate(8),
+            filled: rate(8),
+        }
     }
 }
 
@@ -217,18 +300,32 @@ impl Faults {
 
 impl Shape {
     fn of(rng: &mut Rng) -> Self {
-        // Slow runs last long enough for the timers of minutes to fire.
-        let pause = if rng.chance(100) { rng.between(5_000, 20_000) } else { rng.between(20, 1_500) };
+        // Failures are for the long runs.
+        Self::of_kind(false, rng)
+    }
+
+    /// Of a run in which machines fail.
+    pub(super) fn of_failing(rng: &mut Rng) -> Self {
+        Self::of_kind(true, rng)
+    }
+
+    fn of_kind(failing: bool, rng: &mut Rng) -> Self {
+        // Slow runs last long enough for the timers of minutes to fire, and failures take their time.
+        let pause =
+            if failing || rng.chance(100) { rng.between(2_000, 20_000) } else { rng.between(20, 1_500) };
         let never = Duration::from_hours(24);
         Self {
             nodes: rng.below(6) + 2,
             workloads: rng.below(8) + 2,
-            happenings: rng.between(20, 250),
+            happenings: if failing { rng.between(10, 60) } else { rng.between(20, 250) },
             pause,
             max_in_flight: if rng.chance(300) { rng.below(4) + 1 } else { 100 },
             max_unschedulable: if rng.chance(125) { Duration::from_mins(5) } else { never },
             delay_sweep: Duration::from_secs(if rng.chance(500) { rng.between(1, 20) } else { 300 }),
             measured: rng.chance(400).then(|| (Duration::from_secs(rng.between(1, 15)), agents::rules(rng))),
+            // That is for the long runs.
+            covered: false,
+            failing,
         }
     }
 }

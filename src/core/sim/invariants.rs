@@ -5,15 +5,16 @@
 
 use std::collections::BTreeMap;
 
+use super::failures::OUT_OF_SERVICE;
 use super::judge::{self, Refusal, refusal, shortage_on};
-use super::make::FOREIGN;
+use super::make::{FAST, FOREIGN};
 use super::network::Request;
 use super::server::Server;
 use super::view::{Assumed, View};
 use crate::delay::Turn;
 use crate::model::{Node, NodeName, Pod, PodUid, Time};
 use crate::placement::Snapshot;
-use crate::state::{Announcement, Binding, DelayTurn, Preemption, State};
+use crate::state::{Announcement, Binding, DelayTurn, Eviction, Preemption, State};
 
 /// What must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,17 @@ pub(super) enum Invariant {
     Victims,
     /// No pod waits for something to happen that could be placed.
     Liveness,
+    /// Pods are covered, and what that takes is reserved and no more.
+    Cover,
+    /// Pods are taken off nodes that the scheduler suspects, and only those that may run twice, or after somebody has
+    /// seen to it that the node is off.
+    Eviction,
+    /// No pod is taken off a node that lives and has said so, but those that may run twice for a while.
+    FalseFailover,
+    /// In the end the scheduler thinks of each node what is so.
+    Verdict,
+    /// In the end no pod that may run twice is left on a node that failed.
+    LeftBehind,
     /// In the end no binding is on its way.
     Landed,
     /// In the end the scheduler knows what the server knows.
@@ -122,7 +134,8 @@ pub(super) fn decided(view: &mut View, binding: &Binding, known: (u64, u64)) -> 
     let by_last = |_| refusal(&View { by_last: true, ..view.clone() }, pod, node);
     let by_fresh = refusal(view, pod, node);
     let needs_last = by_fresh.is_some();
-    let (invariant, why) = match by_fresh.and_then(by_last) {
+    let over = |_| refusal(&view.taken_over(), pod, node);
+    let (invariant, why) = match by_fresh.and_then(by_last).and_then(over) {
         None => {
             let (pods_known, nodes_known) = known;
             let node = binding.node.clone();
@@ -169,6 +182,30 @@ pub(super) fn may_preempt(view: &View, preemption: &Preemption) -> Checked {
             let what = format!("{} is to go for {} on {}", victim.pod.key, preemptor.key, preemption.node);
             return violated(Invariant::Victims, format!("{what}: {placed:?}"));
         }
+    }
+    Ok(())
+}
+
+/// The scheduler wants a pod taken off a node.
+pub(super) fn may_evict(view: &View, eviction: &Eviction) -> Checked {
+    let what = |why: &str| format!("{} is to go from {}: {why}", eviction.pod.key, eviction.node);
+    let Some(pod) = view.pods.get(&eviction.pod.uid) else {
+        return violated(Invariant::Eviction, what("it is not there"));
+    };
+    if pod.node.as_ref() != Some(&eviction.node) || pod.terminating {
+        return violated(Invariant::Eviction, what("it is elsewhere, or ends"));
+    }
+    if !view.suspects.contains(&eviction.node) {
+        return violated(Invariant::Eviction, what("the node is not suspected"));
+    }
+    let taints = view.nodes.get(&eviction.node).map(|node| node.taints.clone()).unwrap_or_default();
+    let is_fenced = taints.iter().any(|taint| &*taint.key == OUT_OF_SERVICE);
+    let of_replica_set = pod.owner.as_ref().is_some_and(|owner| &*owner.kind == "ReplicaSet");
+    if !is_fenced && (!of_replica_set || eviction.is_fenced) {
+        return violated(Invariant::Eviction, what("two of it may run"));
+    }
+    if pod.annotations.get(FAST.0) == Some("false") || !is_ours(pod) {
+        return violated(Invariant::Eviction, what("it is not to go"));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::make::{CLOUD, CUSTOM};
 use super::view::View;
 use crate::model::{Node, NodeName, Pod, RequirementOp, Resources, Taint, TaintEffect, TolerationOp};
+use crate::placement::HANDOVER_TAINT;
 
 /// Why a pod may not go to a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,10 +35,16 @@ pub(super) fn refusal(view: &View, pod: &Pod, node: &Node) -> Option<Refusal> {
 /// Why `pod` may not go to `node`, whatever its delay constraints say.
 pub(super) fn refusal_but_for_delays(view: &View, pod: &Pod, node: &Node) -> Option<Refusal> {
     let other = |what: &str| Some(Refusal::Other(format!("{what} of {}", node.name)));
+    if view.suspects.contains(&node.name) {
+        return other("failure");
+    }
     if node.unschedulable && !tolerates(pod, &cordon()) {
         return other("cordon");
     }
-    let keeps_away = |taint: &&Taint| taint.effect != TaintEffect::PreferNoSchedule;
+    let keeps_away = |taint: &&Taint| {
+        let is_own = view.takes_over && &*taint.key == HANDOVER_TAINT;
+        taint.effect != TaintEffect::PreferNoSchedule && !is_own
+    };
     if node.taints.iter().filter(keeps_away).any(|taint| !tolerates(pod, taint)) {
         return other("taint");
     }
@@ -125,7 +132,7 @@ fn must_go_to_cloud(view: &View, pod: &Pod) -> bool {
 
 // --- delays ---
 
-fn asks_for_delays(pod: &Pod) -> bool {
+pub(super) fn asks_for_delays(pod: &Pod) -> bool {
     !matches!(constraints(pod), Some(list) if list.is_empty())
 }
 
@@ -199,7 +206,8 @@ fn anchor_nodes(view: &View, pod: &Pod, constraint: &Constraint<'_>) -> Option<B
 
 /// Those of the nodes that somebody hears of, or all of them.
 fn heard_of(view: &View, nodes: BTreeSet<NodeName>) -> BTreeSet<NodeName> {
-    let heard: BTreeSet<NodeName> = nodes.iter().filter(|name| !view.is_unheard(name)).cloned().collect();
+    let is_heard = |name: &&NodeName| !view.suspects.contains(*name) && !view.is_unheard(name);
+    let heard: BTreeSet<NodeName> = nodes.iter().filter(is_heard).cloned().collect();
     if heard.is_empty() { nodes } else { heard }
 }
 

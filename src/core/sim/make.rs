@@ -8,6 +8,7 @@ use crate::model::{
     NonZeroRequest, Pod, Protocol, Requirement, RequirementOp, Resources, Taint, TaintEffect, Toleration,
     TolerationOp,
 };
+use crate::placement::BACKUP_ANNOTATION;
 
 /// The scheduler name of most pods.
 pub(super) const EDGE: &str = "edge-scheduler";
@@ -22,12 +23,17 @@ pub(super) const DEVICE: &str = "example.com/device";
 /// The label that makes a node a cloud node, and its value.
 pub(super) const CLOUD: (&str, &str) = ("kubernetes.io/role", "cloud");
 
+/// The annotation of pods that may run twice for a while, and its value.
+pub(super) const FAST: (&str, &str) = ("kubectl-edge.dev/failover", "fast");
+
 const ZONE: &str = "zone";
+/// The zone that failures go by.
+const FAULT_ZONE: &str = "topology.kubernetes.io/zone";
 const ZONES: [&str; 2] = ["a", "b"];
 
-/// A node's name.
+/// A node's name. That of the first is part of all others.
 pub(super) fn node_name(idx: usize) -> NodeName {
-    NodeName::new(format!("n{idx}"))
+    if idx == 0 { NodeName::new("n") } else { NodeName::new(format!("n{idx}")) }
 }
 
 /// A workload's name.
@@ -58,8 +64,14 @@ pub(super) fn capacity(rng: &mut Rng) -> (Resources, i64) {
 
 /// The labels of a node.
 pub(super) fn node_labels(rng: &mut Rng) -> Labels {
-    let zone = (ZONE, ZONES[rng.below(2)]);
-    if rng.chance(300) { [zone, CLOUD].into_iter().collect() } else { [zone].into_iter().collect() }
+    let mut labels = vec![(ZONE, ZONES[rng.below(2)])];
+    if rng.chance(300) {
+        labels.push(CLOUD);
+    }
+    if rng.chance(500) {
+        labels.push((FAULT_ZONE, ZONES[rng.below(2)]));
+    }
+    labels.into_iter().collect()
 }
 
 /// A taint.
@@ -119,6 +131,12 @@ pub(super) fn constraints(workloads: usize, rng: &mut Rng) -> (Labels, Labels) {
     }
     if rng.chance(200) {
         annotations.push((DELAY_TO_ANNOTATION.to_owned(), "all".to_owned()));
+    }
+    if rng.chance(200) {
+        annotations.push((FAST.0.to_owned(), if rng.chance(700) { FAST.1 } else { "false" }.to_owned()));
+    }
+    if rng.chance(150) {
+        annotations.push((BACKUP_ANNOTATION.to_owned(), rng.chance(500).to_string()));
     }
     (labels.into_iter().collect(), annotations.into_iter().collect())
 }

@@ -28,15 +28,23 @@
 //!   [`view::View::told`] too.
 
 mod agents;
+mod backups;
 mod chaos;
+mod claims;
 mod cluster;
+mod covered;
+mod crashes;
 mod delays;
+mod failover;
+mod failures;
 mod faults;
 mod heard;
 mod invariants;
 mod judge;
+mod machines;
 mod make;
 mod network;
+mod planted;
 mod preempt;
 mod rng;
 mod run;
@@ -46,4 +54,6 @@ mod stream;
 mod tests;
 mod told;
 mod trace;
+mod verdicts;
 mod view;
+mod years;

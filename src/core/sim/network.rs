@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::faults::RequestFaults;
 use super::rng::Rng;
+use super::run::Run;
 use crate::model::{NodeName, PodUid, Time};
 use crate::state::{BindOutcome, Binding, PodRef};
 
@@ -94,5 +95,47 @@ impl Request {
             annotations: binding.annotations.clone(),
             answered,
         }
+    }
+}
+
+// === impl Run ===
+
+impl Run {
+    /// What becomes of a request that is sent now.
+    pub(super) fn fate(&mut self) -> Fate {
+        if self.is_cut_off() {
+            let outcome = Some((self.now + TIMEOUT, BindOutcome::Unknown("timed out".to_owned())));
+            return Fate { arrives: None, outcome };
+        }
+        Fate::draw(&self.faults.request, &mut self.rng, self.now)
+    }
+
+    /// Whether the scheduler reaches no server.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.now < self.server_cut_until
+    }
+
+    /// Whether the scheduler dies before it sends something.
+    pub(super) fn dies_before(&mut self) -> bool {
+        let dies = self.rng.chance(self.faults.request.crash_before) || self.is_to_die();
+        if dies {
+            self.crash();
+        }
+        dies
+    }
+
+    /// Whether the scheduler dies when it has sent something.
+    pub(super) fn dies_after(&mut self) -> bool {
+        let dies = self.rng.chance(self.faults.request.crash_after) || self.is_to_die();
+        if dies {
+            self.crash();
+        }
+        dies
+    }
+
+    /// Whether this is the moment, before or after a write, at which it is to die.
+    fn is_to_die(&mut self) -> bool {
+        self.moments += 1;
+        self.dies_at == Some(self.moments)
     }
 }

@@ -1,37 +1,37 @@
 //! One run: a seed, a cluster, a scheduler, and virtual time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::backups::CoverRequest;
 use super::chaos::{Happening, UNREACHABLE, World};
-use super::faults::Faults;
+use super::claims;
+use super::covered;
+use super::failover::{Leaving, Tally};
+use super::faults::{Faults, Shape};
 use super::invariants::{self, Checks, Violation};
-use super::network::Request;
+use super::machines::BEAT;
+use super::network::{Answered, Request};
+use super::planted::Planted;
 use super::rng::{Permille, Rng};
 use super::stream::{Delivery, Kind, Streams};
 use super::trace::{Sight, Trace};
 use super::view::View;
-use crate::model::{Node, NodeName, Time};
-use crate::state::{Defect, Event, NominatedNode, PodRef, Preemption, State};
+use crate::model::{Node, NodeName, PodUid, Time};
+use crate::state::{Event, NominatedNode, PodRef, Preemption, State};
 
 /// After the last fault this long may pass until everything is settled: a request that was given up on
 /// may still be written after 25 s, and then bindings are tried again with up to 10 s between.
 const SETTLING: Duration = Duration::from_secs(90);
+/// The same where machines fail: a freeze lasts a minute beyond the last verdict that turned, a node that is back is
+/// used again after half a minute, and the pods of a further one are begun with after ten seconds.
+const HEALING: Duration = Duration::from_secs(270);
 
 /// The last part of it, in which nobody but the scheduler does anything.
 const REST: Duration = Duration::from_secs(30);
 
 /// How often, of a thousand steps, pods that wait are judged anew.
 const LOOKED_AROUND: Permille = 60;
-
-/// A defect put in on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Planted {
-    /// In the scheduler's state.
-    InState(Defect),
-    /// Requests carry no UID, so that the server can't tell a pod from its successor.
-    BindingWithoutUid,
-}
 
 /// How a run ended.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ pub(super) enum Step {
     Work,
     /// Agents report.
     Report,
+    /// Kubelets renew their Leases, and agents probe each other.
+    Beat,
     /// A message of a watch arrives.
     Deliver(u32, Delivery),
     /// A watch is connected again.
@@ -72,6 +74,19 @@ pub(super) enum Step {
         /// Whether the scheduler doesn't hear of it.
         is_lost: bool,
     },
+    /// A request about backups reaches the server.
+    Cover {
+        /// Which scheduler sent it.
+        incarnation: u32,
+        /// What it asks for.
+        request: CoverRequest,
+        /// What the scheduler hears of it.
+        answered: Answered,
+    },
+    /// A pod is on its way off a node that failed.
+    Evict(Leaving),
+    /// A scheduler that is not the leader any more ends.
+    End(u32),
     /// The source of delays hears what is used.
     UseDelays(u32, Vec<NodeName>),
     /// The scheduler is told something.
@@ -103,6 +118,21 @@ pub(super) struct Run {
     pub(super) view: View,
     pub(super) checks: Checks,
     pub(super) planted: Option<Planted>,
+    /// The scheduler reaches no server until then.
+    pub(super) server_cut_until: Time,
+    /// The scheduler reaches no nodes until then.
+    pub(super) nodes_cut_until: Time,
+    /// How many pods the other scheduler brought.
+    pub(super) filled: u64,
+    /// Pods that nobody may take off their nodes, as the scheduler was told.
+    pub(super) refused: BTreeSet<PodUid>,
+    pub(super) tally: Tally,
+    /// When something failed lately.
+    pub(super) failed_at: BTreeSet<Time>,
+    /// How many moments there were before and after writes of the scheduler.
+    pub(super) moments: u64,
+    /// At which of them it dies.
+    pub(super) dies_at: Option<u64>,
     pub(super) trace: Trace,
 }
 
@@ -112,8 +142,20 @@ impl Run {
     /// The run of a seed, to its end.
     pub(super) fn of(seed: u64, planted: Option<Planted>, keep_trace: bool) -> Outcome {
         let mut rng = Rng::new(seed);
-        let faults = Faults::of(&mut rng);
-        let mut run = Self {
+        let faults = if planted.is_some_and(Planted::needs_failures) {
+            let shape = Shape::of_failing(&mut rng);
+            Faults::of_shape(shape, &mut rng)
+        } else {
+            Faults::of(&mut rng)
+        };
+        let mut run = Self::new(faults, rng, planted, keep_trace);
+        let violation = run.carry_on().err();
+        Outcome { violation, trace: run.trace }
+    }
+
+    /// A run with these faults that has not begun.
+    pub(super) fn new(faults: Faults, mut rng: Rng, planted: Option<Planted>, keep_trace: bool) -> Self {
+        Self {
             world: World::new(&faults.shape, &mut rng),
             rng,
             faults,
@@ -131,30 +173,64 @@ impl Run {
             view: View::default(),
             checks: Checks::default(),
             planted,
+            server_cut_until: Time::ZERO,
+            nodes_cut_until: Time::ZERO,
+            filled: 0,
+            refused: BTreeSet::new(),
+            tally: Tally::default(),
+            failed_at: BTreeSet::new(),
+            moments: 0,
+            dies_at: None,
             trace: Trace::new(keep_trace),
-        };
-        let violation = run.carry_on().err();
-        Outcome { violation, trace: run.trace }
+        }
     }
 
     fn carry_on(&mut self) -> Result<(), Violation> {
-        self.trace.note(self.now, format_args!("{:?}", self.faults));
+        self.begin();
+        self.burst()
+    }
+
+    /// The cluster and the scheduler begin.
+    pub(super) fn begin(&mut self) {
         self.plan(self.now, Step::Start);
+        if self.faults.shape.failing {
+            self.plan(self.now, Step::Beat);
+        }
+    }
+
+    /// Faults strike for a while, then they stop, and everything comes to rest.
+    pub(super) fn burst(&mut self) -> Result<(), Violation> {
+        self.trace.note(self.now, format_args!("{:?}", self.faults));
+        self.end = None;
+        self.world.machines.loss = self.faults.failure.loss;
         self.plan(self.now, Step::Work);
         self.plan(self.now, Step::Report);
         self.plan(self.now, Step::Happen { left: self.faults.shape.happenings });
         while self.step()? {}
+        self.at_rest()
+    }
+
+    /// Everything has come to rest.
+    pub(super) fn at_rest(&mut self) -> Result<(), Violation> {
         // Of what is measured nobody knows more than was told.
         let (heard, now) = (self.view.heard.clone(), self.now);
-        let truth = View { heard, now, ..View::truth(&self.world.server, &self.world.delays) };
+        let suspects = self.view.suspects.clone();
+        let truth = View { heard, now, suspects, ..View::truth(&self.world.server, &self.world.delays) };
         let Some(state) = &self.state else { return Ok(()) };
+        if self.faults.shape.failing {
+            self.health_in_the_end(state, &truth)?;
+        }
         let waiting = state.queue().iter().count();
         self.trace.saw(if waiting > 0 { Sight::PodsLeftOver } else { Sight::AllPodsPlaced });
-        invariants::in_the_end(state, &truth)
+        invariants::in_the_end(state, &truth)?;
+        if !self.faults.shape.covered {
+            return Ok(());
+        }
+        covered::in_the_end(state, &truth, self.faults.shape.measured.is_some())
     }
 
     /// The next thing happens. Whether there was one.
-    fn step(&mut self) -> Result<bool, Violation> {
+    pub(super) fn step(&mut self) -> Result<bool, Violation> {
         let wake_at = self.state.as_ref().map(State::wake_at);
         let planned = self.agenda.first_key_value().map(|((at, _), _)| *at);
         let Some(at) = planned.into_iter().chain(wake_at).min() else { return Ok(false) };
@@ -175,6 +251,9 @@ impl Run {
             && let Some(state) = &self.state
         {
             invariants::waits_for_good_reason(state, &self.view)?;
+            if self.faults.shape.covered {
+                claims::is_as_it_says(state, &self.view)?;
+            }
         }
         Ok(true)
     }
@@ -195,19 +274,23 @@ impl Run {
             Step::Happen { left } => self.happen(left),
             Step::Work => self.work(),
             Step::Report => self.report(),
+            Step::Beat => self.beat(),
+            Step::Evict(leaving) => self.evict(leaving)?,
+            Step::End(incarnation) if incarnation == present => self.crash(),
             Step::Bind(request) => self.bind(&request)?,
             Step::Read(incarnation, pod) => self.read(incarnation, pod),
             Step::WriteStatus(pod, nominated) => self.world.server.write_status(&pod, &nominated),
             Step::Preempt { incarnation, preemption, reach, is_lost } => {
                 self.preempt(incarnation, preemption, reach, is_lost);
             }
+            Step::Cover { incarnation, request, answered } => self.cover(incarnation, &request, answered),
             Step::Start => self.start(),
             Step::Deliver(incarnation, delivery) if incarnation == present => self.deliver(&delivery),
             Step::Connect(incarnation, kind) if incarnation == present => self.connect(kind),
             Step::UseDelays(incarnation, names) if incarnation == present => self.use_delays(&names),
             Step::Tell(incarnation, event) if incarnation == present => self.tell(&event),
             // What was meant for a scheduler that is no more.
-            Step::Deliver(..) | Step::Connect(..) | Step::UseDelays(..) | Step::Tell(..) => (),
+            Step::Deliver(..) | Step::Connect(..) | Step::UseDelays(..) | Step::Tell(..) | Step::End(_) => (),
         }
         Ok(())
     }
@@ -217,8 +300,10 @@ impl Run {
     fn happen(&mut self, left: u64) {
         let happening = Happening::draw(&self.faults, &mut self.rng);
         self.trace.note(self.now, format_args!("happens: {happening:?}"));
-        if happening == Happening::Crash {
-            self.crash();
+        match happening {
+            Happening::Crash => self.crash(),
+            Happening::Failure => self.fail(),
+            _ => (),
         }
         let rows = self.world.happen(happening, &self.faults.shape, &mut self.rng);
         self.send_delays(rows);
@@ -227,14 +312,18 @@ impl Run {
             self.plan_in(1, self.faults.shape.pause, Step::Happen { left: left - 1 });
         } else {
             self.faults.stop();
-            self.end = Some(self.now + SETTLING);
+            if self.faults.shape.failing {
+                self.repair();
+            }
+            self.end = Some(self.now + if self.faults.shape.failing { HEALING } else { SETTLING });
             self.trace.note(self.now, format_args!("faults stop"));
         }
     }
 
     /// Everybody but the scheduler does a bit of work, until it is to come to rest.
     fn work(&mut self) {
-        self.world.cluster.work(&mut self.world.server, &mut self.rng);
+        let World { server, cluster, machines, .. } = &mut self.world;
+        cluster.work(server, machines, &mut self.rng, self.now);
         match self.end {
             None => self.plan_in(200, 1_000.max(self.faults.shape.pause), Step::Work),
             Some(end) if self.now + REST < end => self.plan_in(200, 1_000, Step::Work),
@@ -246,7 +335,10 @@ impl Run {
     fn report(&mut self) {
         let Some((every, _)) = self.faults.shape.measured.clone() else { return };
         let nodes = self.world.server.nodes.values();
-        let is_up = |node: &&Node| node.taints.iter().all(|taint| &*taint.key != UNREACHABLE);
+        let is_up = |node: &&Node| {
+            node.taints.iter().all(|taint| &*taint.key != UNREACHABLE)
+                && self.world.machines.is_in_touch(&node.name, self.now)
+        };
         let reporters: Vec<NodeName> = nodes.filter(is_up).map(|node| node.name.clone()).collect();
         for from in reporters {
             let others = self.world.server.nodes.keys();
@@ -258,5 +350,12 @@ impl Run {
             let every = u64::try_from(every.as_millis()).unwrap();
             self.plan_in(every / 2, every, Step::Report);
         }
+    }
+
+    /// A second passes on all machines.
+    fn beat(&mut self) {
+        let World { server, machines, .. } = &mut self.world;
+        machines.beat(server, &mut self.rng, self.now);
+        self.plan(self.now + BEAT, Step::Beat);
     }
 }

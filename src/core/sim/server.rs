@@ -1,8 +1,10 @@
-//! A model of the API server: pods, nodes, resource versions, UIDs, and the binding subresource.
+//! A model of the API server: pods, nodes and what is said of them, resource versions, UIDs, and the binding
+//! subresource.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::health::{LeaseSeen, Sighting};
 use crate::model::{Labels, Node, NodeName, Pod, PodKey, PodUid, Version};
 use crate::state::{Change, NominatedNode, PodRef};
 
@@ -15,6 +17,10 @@ pub(super) struct Server {
     pub(super) pods: BTreeMap<PodKey, Pod>,
     /// All nodes.
     pub(super) nodes: BTreeMap<NodeName, Node>,
+    /// The nodes' Leases.
+    pub(super) leases: BTreeMap<NodeName, LeaseSeen>,
+    /// What the agents said last.
+    pub(super) sightings: BTreeMap<NodeName, Sighting>,
     uids: u64,
     writes: Vec<Write>,
     upsets: BTreeMap<NodeName, Upset>,
@@ -27,6 +33,10 @@ pub(super) enum Fact {
     Pods(Change<Pod>),
     /// Of nodes.
     Nodes(Change<Node>),
+    /// Of their Leases.
+    Leases(Change<LeaseSeen>),
+    /// Of what agents say.
+    Agents(Change<Sighting>),
 }
 
 /// A write that was done.
@@ -131,6 +141,32 @@ impl Server {
         }
     }
 
+    /// A kubelet renews its Lease.
+    pub(super) fn renew(&mut self, name: &NodeName) {
+        let seen = LeaseSeen { node: name.clone(), version: self.next_revision() };
+        self.leases.insert(name.clone(), seen.clone());
+        self.note(Fact::Leases(Change::Put(Box::new(seen))));
+    }
+
+    /// An agent reports.
+    pub(super) fn put_sighting(&mut self, sighting: Sighting) {
+        self.next_revision();
+        self.sightings.insert(sighting.from.clone(), sighting.clone());
+        self.note(Fact::Agents(Change::Put(Box::new(sighting))));
+    }
+
+    /// What belonged to a node that is deleted goes with it.
+    pub(super) fn forget_machine(&mut self, name: &NodeName) {
+        if let Some(seen) = self.leases.remove(name) {
+            self.next_revision();
+            self.note(Fact::Leases(Change::Gone(Box::new(seen))));
+        }
+        if let Some(sighting) = self.sightings.remove(name) {
+            self.next_revision();
+            self.note(Fact::Agents(Change::Gone(Box::new(sighting))));
+        }
+    }
+
     /// The binding subresource (upstream: `pkg/registry/core/pod/storage`, `BindingREST`). It doesn't look at
     /// the node at all.
     pub(super) fn bind(
@@ -203,6 +239,8 @@ impl fmt::Display for Write {
             Fact::Nodes(Change::Gone(node)) => write!(f, "{} {} gone", node.name, node.uid),
             Fact::Pods(Change::Reset(pods)) => write!(f, "{} pods", pods.len()),
             Fact::Nodes(Change::Reset(nodes)) => write!(f, "{} nodes", nodes.len()),
+            Fact::Leases(change) => write!(f, "Lease {change:?}"),
+            Fact::Agents(change) => write!(f, "agent {change:?}"),
         }
     }
 }

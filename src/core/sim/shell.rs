@@ -1,20 +1,25 @@
 //! The shell around the scheduler: it starts and dies, and what it decides is carried out.
 
+use super::backups::CoverRequest;
+use super::claims;
 use super::heard::Heard;
 use super::invariants::{self, Violation};
 use super::make::{CUSTOM, EDGE};
 use super::network::{Answered, Fate, Request, TIMEOUT};
-use super::run::{Planted, Run, Step};
+use super::planted::Planted;
+use super::run::{Run, Step};
 use super::server::BindStatus;
 use super::stream::{Kind, Streams};
 use super::trace::Sight;
 use super::view::View;
 use crate::delay::{DelayRules, Turn};
 use crate::model::NodeName;
-use crate::placement::Profile;
 use crate::placement::plugins::backup_reservation::BackupReservation;
 use crate::placement::plugins::cloud_offload::{CloudOffload, CloudOffloadMode};
-use crate::state::{Action, BindOutcome, Binding, Config, Event, NominatedNode, PodRef, ReadOutcome, State};
+use crate::placement::{BackupMode, BackupRule, Profile};
+use crate::state::{
+    Action, BindOutcome, Binding, Config, CoverTurned, Event, NominatedNode, PodRef, ReadOutcome, State,
+};
 
 // === impl Run ===
 
@@ -22,10 +27,12 @@ impl Run {
     /// The scheduler starts, and its watches soon after.
     pub(super) fn start(&mut self) {
         let custom = CloudOffload::with_mode(CloudOffloadMode::Required);
-        let off = || Box::new(BackupReservation::off());
+        let rule = if self.faults.shape.covered { BackupMode::Pods } else { BackupMode::Off };
+        let rule = BackupRule { mode: rule, ..BackupRule::default() };
+        let cover = || Box::new(BackupReservation { rule });
         let profiles = vec![
-            Profile::with_all_plugins(EDGE).with(off()),
-            Profile::with_all_plugins(CUSTOM).with(Box::new(custom)).with(off()),
+            Profile::with_all_plugins(EDGE).with(cover()),
+            Profile::with_all_plugins(CUSTOM).with(Box::new(custom)).with(cover()),
         ];
         let delays = self.faults.shape.measured.as_ref().map_or_else(DelayRules::default, |it| it.1.clone());
         // What was reported while there was no scheduler nobody has heard.
@@ -37,15 +44,22 @@ impl Run {
             delays,
             ..Config::new(profiles).of_pods_and_nodes()
         };
-        let defect = match self.planted {
-            Some(Planted::InState(defect)) => Some(defect),
-            Some(Planted::BindingWithoutUid) | None => None,
-        };
+        let defect = self.planted.and_then(Planted::in_state);
         self.trace.note(self.now, format_args!("the scheduler starts"));
         self.state = Some(State::new(config).with_defect(defect));
-        for kind in [Kind::Pods, Kind::Nodes] {
-            self.plan_in(1, 200, Step::Connect(self.incarnation, kind));
+        for kind in self.watched() {
+            self.plan_in(1, 200, Step::Connect(self.incarnation, *kind));
         }
+    }
+
+    /// What the scheduler watches.
+    pub(super) fn watched(&self) -> &'static [Kind] {
+        if self.faults.shape.failing { &Kind::ALL } else { &Kind::OF_PODS_AND_NODES }
+    }
+
+    /// Whether a Lease is read again before a pod is taken off.
+    pub(super) fn reads_leases(&self) -> bool {
+        self.planted.is_none_or(Planted::reads_leases)
     }
 
     /// The scheduler dies. What it has sent is on its way; what is sent to it is lost.
@@ -66,11 +80,20 @@ impl Run {
     pub(super) fn pump(&mut self) -> Result<(), Violation> {
         while let Some(action) = self.state.as_mut().and_then(|state| state.next(self.now)) {
             self.trace.note(self.now, format_args!("action: {action:?}"));
+            self.note_suspects();
             invariants::acts(&self.view)?;
             self.carry_out(action)?;
         }
+        self.note_suspects();
         let Some(state) = &self.state else { return Ok(()) };
         invariants::rests(state, self.faults.shape.max_in_flight, self.now)
+    }
+
+    /// Which nodes the scheduler suspects. Whether it does so rightly is judged elsewhere.
+    fn note_suspects(&mut self) {
+        let Some(state) = self.state.as_ref().filter(|_| self.faults.shape.failing) else { return };
+        let unwell = state.health().unwell.into_iter();
+        self.view.suspects = unwell.map(|(name, _)| name).collect();
     }
 
     fn carry_out(&mut self, action: Action) -> Result<(), Violation> {
@@ -89,21 +112,30 @@ impl Run {
                 self.write_status(pod, node.map_or(NominatedNode::None, NominatedNode::Is));
             }
             Action::Preempt(preemption) => self.send_preemption(preemption)?,
-            // No pod has claims here, and nobody tells of nodes that fail.
+            // No pod has claims here.
             Action::AnnouncePreempted(_)
             | Action::WriteVolumes(_)
-            | Action::Evict(_)
             | Action::AnnounceEvicted(_)
             | Action::Relocate(_)
             | Action::AnnounceMove(_)
-            | Action::Knock(_)
-            | Action::TellNode(_)
-            | Action::CreateBackup(_)
-            | Action::DeleteBackup(_)
-            | Action::TaintNode(_)
-            | Action::WriteCover(_)
-            | Action::AnnounceCover(_)
             | Action::AnnounceBackups(_) => (),
+            Action::Evict(eviction) => self.send_eviction(eviction)?,
+            Action::Knock(node) => self.send_knock(node),
+            Action::TellNode(notice) => self.trace.told(notice.reason),
+            Action::CreateBackup(backup) => self.send_cover(&CoverRequest::Make(backup)),
+            Action::TaintNode(taint) => self.send_cover(&CoverRequest::Taint(taint)),
+            Action::DeleteBackup(pod) => {
+                if let Some(state) = &self.state {
+                    claims::may_take(state, &self.view, &pod)?;
+                }
+                self.view.going.insert(pod.uid.clone());
+                self.send_cover(&CoverRequest::Take(pod));
+            }
+            Action::WriteCover(write) => self.send_cover(&CoverRequest::Write(write)),
+            Action::AnnounceCover(turn) => {
+                let is_missing = matches!(turn.turned, CoverTurned::Missing(_));
+                self.trace.saw(if is_missing { Sight::BackupMissing } else { Sight::BackupFound });
+            }
             Action::AnnounceDelay(told) => {
                 let is_broken = told.turn == Turn::Exceeded;
                 self.trace.saw(if is_broken { Sight::BoundBroken } else { Sight::BoundKeptAgain });
@@ -132,12 +164,11 @@ impl Run {
         if invariants::decided(&mut self.view, binding, known)? {
             self.trace.saw(Sight::LastDelays);
         }
-        if self.rng.chance(self.faults.request.crash_before) {
+        if self.dies_before() {
             self.trace.saw(Sight::CrashBeforeBinding);
-            self.crash();
             return Ok(());
         }
-        let Fate { arrives, outcome } = Fate::draw(&self.faults.request, &mut self.rng, self.now);
+        let Fate { arrives, outcome } = self.fate();
         if let Some((at, answered)) = arrives {
             let mut request = Request::new(binding, self.incarnation, answered);
             if self.planted == Some(Planted::BindingWithoutUid) {
@@ -148,15 +179,14 @@ impl Run {
         if let Some((at, outcome)) = outcome {
             self.plan(at, Step::Tell(self.incarnation, Event::Bind(binding.pod.clone(), outcome)));
         }
-        if self.rng.chance(self.faults.request.crash_after) {
+        if self.dies_after() {
             self.trace.saw(Sight::CrashAfterBinding);
-            self.crash();
         }
         Ok(())
     }
 
     fn send_reading(&mut self, pod: PodRef) {
-        if self.rng.chance(self.faults.request.unreadable) {
+        if self.is_cut_off() || self.rng.chance(self.faults.request.unreadable) {
             self.trace.saw(Sight::UnreadablePod);
             let at = self.now + TIMEOUT;
             self.plan(at, Step::Tell(self.incarnation, Event::Read(pod, ReadOutcome::Failed)));

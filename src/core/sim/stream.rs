@@ -16,6 +16,9 @@ use crate::state::Change;
 /// five minutes).
 const KEPT: Duration = Duration::from_mins(4);
 
+/// When there are more writes than this, old ones are forgotten.
+const LOGGED: usize = 2_000;
+
 /// Which objects a watch is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -23,6 +26,10 @@ pub(super) enum Kind {
     Pods,
     /// Nodes.
     Nodes,
+    /// The nodes' Leases.
+    Leases,
+    /// What agents say.
+    Agents,
 }
 
 /// A watch.
@@ -42,13 +49,14 @@ pub(super) struct Stream {
     log: Vec<(Time, Write)>,
     last_at: Time,
     last_at_of: BTreeMap<String, Time>,
+    /// By how much it is late, and until when.
+    lag: (Duration, Time),
 }
 
 /// The watches of a scheduler.
 #[derive(Debug)]
 pub(super) struct Streams {
-    pods: Stream,
-    nodes: Stream,
+    by_kind: [Stream; 4],
 }
 
 /// A message on its way.
@@ -66,18 +74,31 @@ pub(super) struct Delivery {
 
 impl Default for Streams {
     fn default() -> Self {
-        Self { pods: Stream::new(Kind::Pods), nodes: Stream::new(Kind::Nodes) }
+        Self { by_kind: Kind::ALL.map(Stream::new) }
     }
 }
 
 impl Streams {
     /// The watch of these objects.
     pub(super) fn of(&mut self, kind: Kind) -> &mut Stream {
-        match kind {
-            Kind::Pods => &mut self.pods,
-            Kind::Nodes => &mut self.nodes,
+        &mut self.by_kind[kind as usize]
+    }
+
+    /// All watches tell what happened this long ago, until then: the server behind them is not up to date.
+    pub(super) fn lag(&mut self, by: Duration, until: Time) {
+        for stream in &mut self.by_kind {
+            stream.lag = (by, until);
         }
     }
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// All of them.
+    pub(super) const ALL: [Self; 4] = [Self::Pods, Self::Nodes, Self::Leases, Self::Agents];
+    /// Those that every run has.
+    pub(super) const OF_PODS_AND_NODES: [Self; 2] = [Self::Pods, Self::Nodes];
 }
 
 // === impl Delivery ===
@@ -104,6 +125,7 @@ impl Stream {
             log: Vec::new(),
             last_at: Time::ZERO,
             last_at_of: BTreeMap::new(),
+            lag: (Duration::ZERO, Time::ZERO),
         }
     }
 
@@ -117,6 +139,7 @@ impl Stream {
     ) -> Vec<(Time, Delivery)> {
         self.unknown.insert(write.revision);
         self.log.push((now, write.clone()));
+        self.forget_old(now);
         if !self.connected {
             return Vec::new();
         }
@@ -125,6 +148,17 @@ impl Stream {
             sent.push(self.send(write, faults, rng, now));
         }
         sent
+    }
+
+    /// What nobody will ask for any more.
+    fn forget_old(&mut self, now: Time) {
+        if self.log.len() > LOGGED {
+            let unknown = self.unknown.first().copied().unwrap_or(u64::MAX);
+            let kept = |(at, write): &(Time, Write)| now.since(*at) > KEPT && write.revision < unknown;
+            let old = self.log.partition_point(kept);
+            self.log.drain(..old);
+            self.last_at_of.retain(|_, at| *at > now);
+        }
     }
 
     /// The connection breaks. What was on its way is lost.
@@ -147,7 +181,7 @@ impl Stream {
     pub(super) fn list(&mut self, all: &Write, rng: &mut Rng, now: Time, slow: bool) -> (Time, Delivery) {
         self.connected = true;
         self.listed = false;
-        self.listed_at = now + if slow { rng.millis(100, 5_000) } else { rng.millis(1, 50) };
+        self.listed_at = now + self.late(now) + if slow { rng.millis(100, 5_000) } else { rng.millis(1, 50) };
         self.last_at = self.listed_at;
         self.last_at_of.clear();
         (self.listed_at, self.delivery(all))
@@ -188,7 +222,9 @@ impl Stream {
         }
         self.unknown.remove(&revision);
         let again = Delivery { connection: None, ..delivery.clone() };
-        let again = rng.chance(faults.straggling).then(|| (now + rng.millis(100, 20_000), again));
+        // Old news of Leases and agents would not be told apart from new ones, and no client tells them.
+        let straggles = matches!(self.kind, Kind::Pods | Kind::Nodes) && rng.chance(faults.straggling);
+        let again = straggles.then(|| (now + rng.millis(100, 20_000), again));
         (true, again)
     }
 
@@ -199,7 +235,7 @@ impl Stream {
 
     fn send(&mut self, write: &Write, faults: &WatchFaults, rng: &mut Rng, now: Time) -> (Time, Delivery) {
         let takes = if rng.chance(faults.late) { rng.millis(50, 5_000) } else { rng.millis(1, 20) };
-        let mut at = (now + takes).max(self.listed_at);
+        let mut at = (now + takes + self.late(now)).max(self.listed_at);
         if let Some(object) = write.fact.object() {
             let last = self.last_at_of.entry(object).or_default();
             at = at.max(if faults.reordered { *last } else { self.last_at });
@@ -207,6 +243,10 @@ impl Stream {
         }
         self.last_at = self.last_at.max(at);
         (at, self.delivery(write))
+    }
+
+    fn late(&self, now: Time) -> Duration {
+        if now < self.lag.1 { self.lag.0 } else { Duration::ZERO }
     }
 
     fn delivery(&self, write: &Write) -> Delivery {
@@ -222,12 +262,19 @@ impl Fact {
         match self {
             Self::Pods(_) => Kind::Pods,
             Self::Nodes(_) => Kind::Nodes,
+            Self::Leases(_) => Kind::Leases,
+            Self::Agents(_) => Kind::Agents,
         }
     }
 
     /// Whether it is of all objects.
     pub(super) fn is_list(&self) -> bool {
-        matches!(self, Self::Pods(Change::Reset(_)) | Self::Nodes(Change::Reset(_)))
+        match self {
+            Self::Pods(change) => matches!(change, Change::Reset(_)),
+            Self::Nodes(change) => matches!(change, Change::Reset(_)),
+            Self::Leases(change) => matches!(change, Change::Reset(_)),
+            Self::Agents(change) => matches!(change, Change::Reset(_)),
+        }
     }
 
     /// The name of the object; none for a list.
@@ -235,7 +282,9 @@ impl Fact {
         match self {
             Self::Pods(Change::Put(pod) | Change::Gone(pod)) => Some(pod.key.to_string()),
             Self::Nodes(Change::Put(node) | Change::Gone(node)) => Some(node.name.to_string()),
-            Self::Pods(Change::Reset(_)) | Self::Nodes(Change::Reset(_)) => None,
+            Self::Leases(Change::Put(seen) | Change::Gone(seen)) => Some(format!("lease {}", seen.node)),
+            Self::Agents(Change::Put(it) | Change::Gone(it)) => Some(format!("agent {}", it.from)),
+            Self::Pods(_) | Self::Nodes(_) | Self::Leases(_) | Self::Agents(_) => None,
         }
     }
 }

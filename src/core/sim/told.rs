@@ -40,12 +40,14 @@ impl Run {
             self.trace.saw(Sight::ListWithBindingsInFlight);
         }
         self.trace.note(self.now, format_args!("told: {}", delivery.write));
-        self.tell(&delivery.write.fact.event());
+        for event in self.view.events_of(&delivery.write.fact) {
+            self.tell(&event);
+        }
     }
 
     /// A watch breaks, now and then.
     pub(super) fn break_watches(&mut self) {
-        for kind in [Kind::Pods, Kind::Nodes] {
+        for kind in self.watched().iter().copied() {
             let stream = self.streams.of(kind);
             if stream.is_connected() && self.rng.chance(self.faults.watch.broken) {
                 stream.disconnect();
@@ -55,8 +57,24 @@ impl Run {
         }
     }
 
+    /// All watches break, and are taken up when the server is reached again.
+    pub(super) fn break_all_watches(&mut self) {
+        for kind in self.watched().iter().copied() {
+            let stream = self.streams.of(kind);
+            if stream.is_connected() {
+                stream.disconnect();
+                self.plan_in(1, 5_000, Step::Connect(self.incarnation, kind));
+            }
+        }
+    }
+
     /// A watch begins.
     pub(super) fn connect(&mut self, kind: Kind) {
+        if self.is_cut_off() {
+            let at = self.server_cut_until + self.rng.millis(1, 5_000);
+            self.plan(at, Step::Connect(self.incarnation, kind));
+            return;
+        }
         let stream = self.streams.of(kind);
         let resumes = stream.can_resume() && self.rng.chance(self.faults.watch.resumed);
         self.trace.note(self.now, format_args!("the watch of {kind:?} begins, resumed: {resumes}"));
@@ -68,6 +86,8 @@ impl Run {
             let fact = match kind {
                 Kind::Pods => Fact::Pods(Change::Reset(server.pods.values().cloned().collect())),
                 Kind::Nodes => Fact::Nodes(Change::Reset(server.nodes.values().cloned().collect())),
+                Kind::Leases => Fact::Leases(Change::Reset(server.leases.values().cloned().collect())),
+                Kind::Agents => Fact::Agents(Change::Reset(server.sightings.values().cloned().collect())),
             };
             let slow = self.rng.chance(self.faults.watch.late);
             vec![stream.list(&Write { revision: server.revision, fact }, &mut self.rng, self.now, slow)]
@@ -88,7 +108,7 @@ impl Run {
     /// A report is on its way. Those of one node come in the order in which they were sent.
     pub(super) fn send_report(&mut self, report: &Report) {
         let faults = self.faults.report.clone();
-        if self.rng.chance(faults.missing) {
+        if self.is_cut_off() || self.rng.chance(faults.missing) {
             return;
         }
         for _ in 0..=usize::from(self.rng.chance(faults.doubled)) {
@@ -133,8 +153,9 @@ impl Run {
             | Event::Leads(_) => (),
         }
         self.view.told(event);
+        let event = self.as_read(event);
         if let Some(state) = &mut self.state {
-            State::apply(state, event.clone(), self.now);
+            State::apply(state, event, self.now);
         }
     }
 

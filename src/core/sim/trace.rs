@@ -1,9 +1,11 @@
 //! What happened in a run: a hash that tells two runs apart, and the lines for a reader.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
+use super::failures::Failure;
 use crate::model::Time;
+use crate::state::NodeReason;
 
 /// Something that a fault is to bring about. A simulation in which one of these never happens has lost a
 /// fault, and shows nothing by holding.
@@ -47,6 +49,52 @@ pub(super) enum Sight {
     Preemption,
     /// The scheduler never heard what came of that.
     PreemptionOfUnknownOutcome,
+    /// A backup was made.
+    BackupMade,
+    /// A backup was taken away.
+    BackupTaken,
+    /// It was written where a pod's backup is.
+    CoverWritten,
+    /// A node got the taint of a handover, or lost it.
+    HandoverTaint,
+    /// The scheduler died before it sent a request about backups.
+    CrashBeforeBackup,
+    /// The scheduler died after it sent one.
+    CrashAfterBackup,
+    /// A pod had no backup.
+    BackupMissing,
+    /// It had one again.
+    BackupFound,
+    /// A scheduler ended that was not the leader any more.
+    EndedWithoutLease,
+    /// The scheduler died before it took a pod off a node that failed.
+    CrashBeforeEviction,
+    /// The scheduler died after it asked for that.
+    CrashAfterEviction,
+    /// The scheduler died when the pod's condition was written, and the pod not deleted.
+    CrashBetweenConditionAndDeletion,
+    /// A pod was to be taken off, and the node's Lease was renewed meanwhile.
+    LeaseRenewed,
+    /// A pod was taken off a node that failed.
+    Failover,
+    /// A pod was removed from a node that somebody fenced.
+    FencedFailover,
+    /// A pod was taken off a node that ran and reached nobody.
+    IsolatedFailover,
+    /// A pod that may run twice was taken off a node that ran.
+    FalseFastFailover,
+    /// A node that was knocked at was silent.
+    NobodyOpens,
+    /// A node that was knocked at answered.
+    SomebodyOpens,
+    /// All was frozen.
+    Frozen,
+    /// It was no longer.
+    Resumed,
+    /// A node was lost.
+    Lost,
+    /// It was used again.
+    Recovered,
     /// A run ended with pods that fit nowhere.
     PodsLeftOver,
     /// A run ended with all pods placed.
@@ -62,7 +110,9 @@ pub(super) struct Trace {
     pub(super) len: usize,
     /// What was seen.
     pub(super) sights: BTreeSet<Sight>,
-    /// The lines, if they are kept. A run that failed is run again to get them, so that the ten thousand
+    /// What failed, and how often.
+    pub(super) failures: BTreeMap<String, u64>,
+    /// The lines, if they are kept. A run that failed is run again to get them, so that the many
     /// that don't fail needn't pay for them.
     pub(super) lines: Option<Vec<String>>,
 }
@@ -109,6 +159,22 @@ impl Trace {
     /// Notes that something was seen.
     pub(super) fn saw(&mut self, sight: Sight) {
         self.sights.insert(sight);
+    }
+
+    /// Notes that something failed.
+    pub(super) fn failed(&mut self, failure: Failure) {
+        *self.failures.entry(format!("{failure:?}")).or_default() += 1;
+    }
+
+    /// Notes what was told of a node.
+    pub(super) fn told(&mut self, reason: NodeReason) {
+        match reason {
+            NodeReason::FailoverFrozen => self.saw(Sight::Frozen),
+            NodeReason::FailoverResumed => self.saw(Sight::Resumed),
+            NodeReason::NodeLost => self.saw(Sight::Lost),
+            NodeReason::NodeRecovered => self.saw(Sight::Recovered),
+            NodeReason::NodeSuspect | NodeReason::NodeReached | NodeReason::NodeReturned => (),
+        }
     }
 
     /// Notes what happened.

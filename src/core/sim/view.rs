@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::backups::is_asked;
 use super::chaos::UNREACHABLE;
 use super::delays::Delays;
 use super::heard::Heard;
 use super::server::{Fact, Server};
 use crate::delay::DelayRow;
 use crate::model::{Delay, Node, NodeName, Pod, PodUid, Time, Version};
-use crate::state::{BindOutcome, Change, Event, PodRef, ReadOutcome};
+use crate::state::{BindOutcome, Change, CoverOutcome, Event, HealthNews, PodRef, ReadOutcome};
 
 /// What is known of the cluster.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +41,16 @@ pub(super) struct View {
     pub(super) gone_nodes: BTreeMap<NodeName, Version>,
     /// The nodes whose rows the scheduler uses.
     pub(super) in_use: BTreeSet<NodeName>,
+    /// The nodes that it suspects to have failed.
+    pub(super) suspects: BTreeSet<NodeName>,
+    /// Whether it is a pod's turn that takes over what was kept for it.
+    pub(super) takes_over: bool,
+    /// Backups of which it knows that they are gone, by another word than the watch's.
+    pub(super) taken: BTreeSet<PodUid>,
+    /// Backups that it wants taken away.
+    pub(super) going: BTreeSet<PodUid>,
+    /// The nodes whose agents it was told of.
+    pub(super) sighted: BTreeSet<NodeName>,
 }
 
 /// A binding that was decided.
@@ -87,8 +98,6 @@ impl View {
             | Event::Evicted(..)
             | Event::Relocated(..)
             | Event::LessReserve(_)
-            | Event::BackupMade(..)
-            | Event::BackupTaken(..)
             | Event::NodeTainted(..)
             | Event::CoverWritten(..)
             | Event::Leads(_) => (),
@@ -97,10 +106,49 @@ impl View {
                     self.heard.told(report, self.now);
                 }
             }
+            Event::BackupMade(key, outcome) => self.told_of_backup(key, outcome),
+            Event::BackupTaken(pod, outcome) => {
+                if *outcome == CoverOutcome::Done {
+                    self.taken.insert(pod.uid.clone());
+                }
+            }
             Event::Delays(rows) => rows.iter().for_each(|row| self.told_of_delays(row)),
             Event::Bind(pod, outcome) => self.told_of_binding(pod, outcome),
             Event::Read(pod, outcome) => self.told_of_reading(pod, outcome),
         }
+    }
+
+    /// A fact as the scheduler is told of it.
+    pub(super) fn events_of(&mut self, fact: &Fact) -> Vec<Event> {
+        let health = |news| vec![Event::Health(news)];
+        match fact {
+            Fact::Pods(change) => vec![Event::Pods(change.clone())],
+            Fact::Nodes(change) => vec![Event::Nodes(change.clone())],
+            Fact::Leases(change) => health(HealthNews::Leases(vec![change.clone()])),
+            Fact::Agents(Change::Put(sighting)) => {
+                self.sighted.insert(sighting.from.clone());
+                health(HealthNews::Sighted(vec![(**sighting).clone()]))
+            }
+            Fact::Agents(Change::Gone(sighting)) => {
+                self.sighted.remove(&sighting.from);
+                health(HealthNews::Unsighted(vec![sighting.from.clone()]))
+            }
+            Fact::Agents(Change::Reset(sightings)) => {
+                let there: BTreeSet<NodeName> = sightings.iter().map(|it| it.from.clone()).collect();
+                let gone = self.sighted.difference(&there).cloned().collect();
+                self.sighted = there;
+                let news = [HealthNews::Unsighted(gone), HealthNews::Sighted(sightings.clone())];
+                news.map(Event::Health).into()
+            }
+        }
+    }
+
+    /// The same with what a pod may take over that was kept for it: room that is known to be free, and a node that is
+    /// closed to others.
+    pub(super) fn taken_over(&self) -> Self {
+        let mut over = Self { takes_over: true, by_last: true, ..self.clone() };
+        over.pods.retain(|uid, _| !self.taken.contains(uid));
+        over
     }
 
     /// The scheduler says whose rows it uses from now on. Of the others it is told no more, so what was
@@ -155,7 +203,8 @@ impl View {
                 self.pods_listed = true;
                 let listed: BTreeSet<&PodUid> = pods.iter().map(|pod| &pod.uid).collect();
                 let known: Vec<PodUid> = self.pods.keys().cloned().collect();
-                known.iter().filter(|uid| !listed.contains(uid)).for_each(|uid| self.pod_gone(uid));
+                let gone = |uid: &&PodUid| !listed.contains(uid) && !is_asked(uid);
+                known.iter().filter(gone).for_each(|uid| self.pod_gone(uid));
                 for pod in pods {
                     self.put_pod(pod);
                 }
@@ -255,18 +304,6 @@ impl View {
     fn with_assumed(&mut self, pod: &PodRef, change: impl FnOnce(&mut Assumed)) {
         if let Some(assumed) = self.assumed.get_mut(&pod.uid) {
             change(assumed);
-        }
-    }
-}
-
-// === impl Fact ===
-
-impl Fact {
-    /// The fact as the scheduler is told of it.
-    pub(super) fn event(&self) -> Event {
-        match self {
-            Self::Pods(change) => Event::Pods(change.clone()),
-            Self::Nodes(change) => Event::Nodes(change.clone()),
         }
     }
 }

@@ -41,6 +41,16 @@ pub(crate) enum Defect {
     MovesAllAtOnce,
     /// Pods are moved as fast as it goes.
     MovesWithoutMeasure,
+    /// A pod for which no backup is found is never looked at again.
+    ForgottenWithoutBackup,
+    /// What was reserved and is gone is not reserved anew.
+    ReserveNotRebuilt,
+    /// Who is not reached by probes is dead, and whether too many are is not asked.
+    ProbesAlone,
+    /// Of several nodes that are lost the first one is looked after.
+    FirstLossOnly,
+    /// Pods go of which two must never run.
+    StatefulToo,
 }
 
 // === impl State ===

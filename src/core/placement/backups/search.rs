@@ -204,8 +204,8 @@ impl<'a> BackupSearch<'a> {
         let snapshot = self.cycle.snapshot;
         let mut share = snapshot.backups.book.share(self.primary, node.slot);
         share.add(&self.cycle.pod.requests);
-        let has_slot = !snapshot.backups.on(node.slot).is_empty()
-            || self.cycle.pod.requests.is_nothing()
+        // To reserve more takes one more backup, which is a pod like others.
+        let has_slot = share.exceeding(&snapshot.backups.held(node.slot)).is_nothing()
             || node.usage.num_pods() < node.node.allowed_pods;
         let mut room = snapshot.backups.room(node);
         room.subtract(&snapshot.backups.holds.sum(node.slot));

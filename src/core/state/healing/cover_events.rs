@@ -32,7 +32,9 @@ impl State {
             }
             CoverOutcome::Refused(_) => {
                 self.cover.pieces.asked.remove(key);
-                self.cache.remove(&mut self.snapshot, key);
+                if let Some(freed) = self.cache.remove(&mut self.snapshot, key) {
+                    self.wake(&ClusterEvent::PodFreed(&freed.pod), now);
+                }
             }
         }
     }

@@ -151,6 +151,9 @@ impl State {
     fn cover_missing(&mut self, uid: &PodUid, pod: &Pod, why: String) {
         let Some(entry) = self.cover.pods.get_mut(uid) else { return };
         let first = entry.missing.replace(why.clone()).is_none();
+        if self.has(Defect::ForgottenWithoutBackup) {
+            self.cover.pods.remove(uid);
+        }
         if first {
             self.announce_cover(uid, &pod.key, CoverTurned::Missing(why));
         }

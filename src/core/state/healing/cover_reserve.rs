@@ -91,6 +91,12 @@ impl State {
         if self.has(Defect::GrowsThoughThereIsSlack) && pieces.len() == 1 {
             missing.clone_from(&reserve);
         }
+        if self.has(Defect::ReserveNotRebuilt)
+            && pieces.is_empty()
+            && self.cover.pieces.serials.contains_key(&slot)
+        {
+            missing = Resources::default();
+        }
         if missing.is_nothing() && self.has(Defect::GrowsThoughThereIsSlack) {
             return;
         }
@@ -152,7 +158,8 @@ impl State {
         let room = self.snapshot.nodes.get(slot).map(|node| self.snapshot.backups.room(node));
         if room.is_some_and(|room| !held.exceeding(&room).is_nothing()) {
             // Somebody needs the room who goes first. There is none to make a smaller one beside it, so it goes before.
-            if let Some(piece) = pieces.first() {
+            let is_there = |piece: &&Arc<Pod>| !self.cover.pieces.asked.contains_key(&piece.key);
+            if let Some(piece) = pieces.iter().find(is_there) {
                 self.take_backup(piece, slot);
             }
             return;
@@ -229,9 +236,10 @@ impl State {
         self.cover.pieces.asked.insert(key, asked);
     }
 
-    /// Asks for a backup to go, if that may be done now.
+    /// Asks for a backup to go, if that may be done now. One that was asked for and is not there yet can't be named.
     pub(super) fn take_backup(&mut self, pod: &Pod, slot: NodeSlot) -> bool {
-        let is_known = self.cover.pieces.going.contains_key(&pod.key);
+        let pieces = &self.cover.pieces;
+        let is_known = pieces.going.contains_key(&pod.key) || pieces.asked.contains_key(&pod.key);
         if is_known || !self.cover.pieces.may_send(slot) {
             return false;
         }

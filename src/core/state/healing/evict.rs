@@ -8,7 +8,7 @@ use super::{Knock, State};
 use crate::health::LeaseSeen;
 use crate::model::{Name, NodeName, Pod, Time, Version};
 use crate::placement::{NodeSlot, NodeView};
-use crate::state::{Action, PodRef};
+use crate::state::{Action, Defect, PodRef};
 
 /// A pod to be taken off a failed node: it is given the condition `DisruptionTarget` and deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,10 +92,12 @@ impl State {
     /// Asks the pods of failed nodes to go that may.
     pub(super) fn fail_over(&mut self, now: Time) {
         self.healing.asked.retain(|_, asked| asked.rests_until.is_none_or(|until| now < until));
-        let unwell: Vec<NodeSlot> = self.healing.detector.unwell().map(|(slot, _)| slot).collect();
+        let unwell = self.healing.detector.unwell().filter(|(_, verdict)| !verdict.is_alive());
+        let many = if self.has(Defect::FirstLossOnly) { 1 } else { usize::MAX };
+        let unwell: Vec<NodeSlot> = unwell.take(many).map(|(slot, _)| slot).collect();
         for slot in unwell {
-            let least = if self.healing.detector.is_failed(slot) {
-                Fate::Goes
+            let least = if self.healing.detector.is_failed(slot) || self.has(Defect::ProbesAlone) {
+                if self.has(Defect::StatefulToo) { Fate::AfterFencing } else { Fate::Goes }
             } else if self.healing.detector.is_quickly_failed(slot, now) {
                 Fate::GoesQuickly
             } else {

@@ -132,6 +132,9 @@ const PASS_EVERY: Duration = Duration::from_secs(1);
 /// It is told so often which nodes are not well. The API keeps events for an hour (kube-apiserver: `--event-ttl`).
 const TOLD_EVERY: Duration = Duration::from_mins(30);
 
+/// How often verdicts are looked at again that others turned, at most.
+const ROUNDS: usize = 8;
+
 // === impl HealingRules ===
 
 impl Default for HealingRules {
@@ -181,9 +184,16 @@ impl State {
 
     /// Does what has become due.
     pub(super) fn heal(&mut self, now: Time) {
-        if self.healing.next_due() > now {
-            return;
+        // A verdict that turned may turn others, once.
+        for _ in 0..ROUNDS {
+            if self.healing.next_due() > now {
+                return;
+            }
+            self.look_at_nodes(now);
         }
+    }
+
+    fn look_at_nodes(&mut self, now: Time) {
         if !self.leads {
             self.healing.tell_again = now;
         } else if self.healing.tell_again <= now {
