@@ -126,13 +126,7 @@ pub async fn run(
             watch.await
         });
     }
-    vital.spawn({
-        let (looks, events) = (looks.clone(), events.clone());
-        async move {
-            reserve::look(looks, events).await;
-            "the search for less reserve"
-        }
-    });
+    vital.spawn(reserve::look(looks.clone(), events.clone()));
     let parts = delays::Parts {
         client: clients.delays.clone(),
         layers: options.delay_rules.layers.clone(),

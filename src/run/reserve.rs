@@ -19,20 +19,21 @@ const STEPS: usize = 400;
 /// How near to what the relaxation can reach the bound has to be.
 const EFFORT: Effort = Effort { rounds: 200, tolerance: 0.01 };
 
-/// Looks again and again; ends with the loop.
-pub(super) async fn look(looks: mpsc::Sender<Query>, events: mpsc::Sender<Event>) {
+/// Looks again and again; ends with the loop, and says what it was.
+pub(super) async fn look(looks: mpsc::Sender<Query>, events: mpsc::Sender<Event>) -> &'static str {
     for seed in 0_u64.. {
         sleep(EVERY).await;
         let (to, answer) = oneshot::channel();
         if looks.send(Query::Cover(to)).await.is_err() {
-            return;
+            break;
         }
         let Ok(Some(in_use)) = answer.await else { continue };
         let Ok(found) = spawn_blocking(move || save(&in_use, seed)).await else { continue };
         if events.send(Event::LessReserve(Box::new(found))).await.is_err() {
-            return;
+            break;
         }
     }
+    "the search for less reserve"
 }
 
 fn save(in_use: &CoverInUse, seed: u64) -> LessReserve {

@@ -13,7 +13,7 @@ use crate::state::{PodRef, State};
 /// Where the scheduler says that all are covered, what its book says is there, by what it was told (P2; and P5, that
 /// it says so when it isn't).
 pub(super) fn is_as_it_says(state: &State, view: &View) -> Result<(), Violation> {
-    if !view.pods_listed || !view.nodes_listed || state.cover_count().uncovered > 0 {
+    if !view.listed.is_all() || state.cover_count().uncovered > 0 {
         return Ok(());
     }
     let snapshot = state.snapshot();

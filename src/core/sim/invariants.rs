@@ -107,7 +107,7 @@ impl Checks {
 
 /// The scheduler does something.
 pub(super) fn acts(view: &View) -> Checked {
-    if view.pods_listed && view.nodes_listed {
+    if view.listed.is_all() {
         return Ok(());
     }
     violated(Invariant::Listed, "something is done before everything is known".to_owned())

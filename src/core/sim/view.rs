@@ -32,10 +32,8 @@ pub(super) struct View {
     pub(super) by_last: bool,
     /// Bindings that were decided and are neither confirmed nor known to have failed.
     pub(super) assumed: BTreeMap<PodUid, Assumed>,
-    /// Whether all pods were listed.
-    pub(super) pods_listed: bool,
-    /// Whether all nodes were listed.
-    pub(super) nodes_listed: bool,
+    /// What was listed as a whole.
+    pub(super) listed: Listed,
     /// Pods and nodes that are known to be gone.
     pub(super) gone_pods: BTreeSet<PodUid>,
     pub(super) gone_nodes: BTreeMap<NodeName, Version>,
@@ -53,6 +51,13 @@ pub(super) struct View {
     pub(super) sighted: BTreeSet<NodeName>,
 }
 
+/// What was listed as a whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Listed {
+    pods: bool,
+    nodes: bool,
+}
+
 /// A binding that was decided.
 #[derive(Clone, Debug)]
 pub(super) struct Assumed {
@@ -66,6 +71,15 @@ pub(super) struct Assumed {
     pub(super) written: bool,
     /// Whether the server has said that the pod is in conflict with it.
     pub(super) conflict: bool,
+}
+
+// === impl Listed ===
+
+impl Listed {
+    /// Whether everything was.
+    pub(super) fn is_all(self) -> bool {
+        self.pods && self.nodes
+    }
 }
 
 // === impl View ===
@@ -200,7 +214,7 @@ impl View {
     fn told_of_pods(&mut self, change: &Change<Pod>) {
         match change {
             Change::Reset(pods) => {
-                self.pods_listed = true;
+                self.listed.pods = true;
                 let listed: BTreeSet<&PodUid> = pods.iter().map(|pod| &pod.uid).collect();
                 let known: Vec<PodUid> = self.pods.keys().cloned().collect();
                 let gone = |uid: &&PodUid| !listed.contains(uid) && !is_asked(uid);
@@ -217,7 +231,7 @@ impl View {
     fn told_of_nodes(&mut self, change: &Change<Node>) {
         match change {
             Change::Reset(nodes) => {
-                self.nodes_listed = true;
+                self.listed.nodes = true;
                 let listed: BTreeSet<&NodeName> = nodes.iter().map(|node| &node.name).collect();
                 let known: Vec<Node> = self.nodes.values().cloned().collect();
                 known.iter().filter(|node| !listed.contains(&node.name)).for_each(|it| self.node_gone(it));
