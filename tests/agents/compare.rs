@@ -67,12 +67,15 @@ pub(crate) fn compare(outcome: &Outcome, transport: Transport) -> Vec<Pair> {
     pairs(hosts).map(|(from, to)| pair(from, to, &outcome.lines[from], &mut trips)).collect()
 }
 
+/// What a probe took, as the agent measured it and as the links gave it; none where it was lost.
+type Both = (Option<Duration>, Option<Duration>);
+
 fn pair(from: usize, to: usize, lines: &[Value], trips: &mut Trips) -> Pair {
     let (sender, peer) = (name(from), name(to));
     let (samples, statistics): (Vec<&Value>, Vec<&Value>) =
         lines.iter().filter(|line| line["peer"] == peer).partition(|line| line["sequence"].is_u64());
     let [statistics] = statistics[..] else { panic!("{sender} says {statistics:?} of {peer}") };
-    let mut both: VecDeque<(u64, (Option<Duration>, Option<Duration>))> = VecDeque::new();
+    let mut both: VecDeque<(u64, Both)> = VecDeque::new();
     for sample in samples {
         // As the agent does: the oldest goes, and that a probe was lost is known late.
         if both.len() == usize_of(&statistics["samples"]) {
@@ -82,7 +85,7 @@ fn pair(from: usize, to: usize, lines: &[Value], trips: &mut Trips) -> Pair {
         let place = both.partition_point(|(other, _)| *other < sequence);
         both.insert(place, (sequence, (micros(&sample["micros"]), given(from, to, sample, trips))));
     }
-    let both: Vec<(Option<Duration>, Option<Duration>)> = both.into_iter().map(|(_, both)| both).collect();
+    let both: Vec<Both> = both.into_iter().map(|(_, both)| both).collect();
     let answered = || both.iter().filter_map(|(measured, given)| Some((measured.as_ref()?, given.as_ref()?)));
     let of_links = Summary::of(answered().map(|(_, given)| *given)).unwrap();
     let compared = |field: &str, given| Compared { measured: micros(&statistics[field]).unwrap(), given };
