@@ -203,6 +203,7 @@ fn each_exception_names_a_test_that_there_is() {
         "tests/it/survey.rs",
         "tests/it/healing.rs",
         "tests/it/backup.rs",
+        "tests/it/handover.rs",
         "tests/it/moves.rs",
     ];
     let tests = files.map(|file| std::fs::read_to_string(root.join(file)).unwrap()).concat();
