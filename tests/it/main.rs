@@ -1,6 +1,9 @@
 //! Integration tests: the `edge-scheduler` binary on a real API server, one module a feature.
 
 // Clippy lets tests unwrap where it is told that they are tests, helpers too.
+// The longest one, so that it begins first.
+#[cfg(test)]
+mod agents_key;
 #[cfg(test)]
 mod alone;
 #[cfg(test)]
@@ -35,8 +38,6 @@ mod node_delays;
 mod preemption;
 #[cfg(test)]
 mod probe;
-#[cfg(test)]
-mod rotation;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]

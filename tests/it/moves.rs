@@ -98,7 +98,6 @@ fn write_far(bed: &Bed, far: &[(usize, usize)]) {
 }
 
 #[test]
-#[ignore = "run by name until it was seen to pass on a loaded machine"]
 fn pods_are_moved_where_their_bounds_are_kept_and_to_make_room() {
     let (bed, _scheduler) = start();
 
