@@ -10,7 +10,7 @@ use super::trace::Sight;
 use crate::state::Defect;
 
 /// How many seeds are run, unless `EDGE_SIM_SEEDS` says otherwise.
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 2_000;
 /// Within so many seeds a planted defect must be caught.
 const SEEDS_PER_DEFECT: u64 = 2_000;
 /// How many steps before a violation are shown.

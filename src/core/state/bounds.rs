@@ -287,10 +287,18 @@ impl PlacedBound {
     }
 
     /// The delay that counts for the node in `slot`, and where it is measured from: to the nearest replica, or, where
-    /// all count, to the farthest. None if those that are not known may be what matters.
-    pub(super) fn measured(&self, snapshot: &Snapshot, slot: NodeSlot) -> Option<(NodeSlot, Delay)> {
+    /// all count, to the farthest. None if those that are not known may be what matters. What is stale by `now`
+    /// is not known here, though it may count for those who are to be placed: it is no news of whether the bound is kept.
+    pub(super) fn measured(
+        &self,
+        snapshot: &Snapshot,
+        slot: NodeSlot,
+        now: Time,
+    ) -> Option<(NodeSlot, Delay)> {
+        let delays = &snapshot.delays;
         let to = |from: &NodeSlot| {
-            let known = || snapshot.delays.row(*from)?.to(slot);
+            let is_fresh = || delays.counts(*from, slot, now).is_some();
+            let known = || delays.row(*from)?.to(slot).filter(|_| is_fresh());
             Some((*from, if *from == slot { Delay::ZERO } else { known()? }))
         };
         let known: Vec<(NodeSlot, Delay)> = self.anchors.iter().filter_map(to).collect();

@@ -126,11 +126,12 @@ impl State {
     fn judge_moved(&mut self, uid: &PodUid, idx: usize, now: Time) {
         let Some(bound_pod) = self.bounds.get(uid) else { return };
         let Some((from, _)) =
-            bound_pod.bounds.get(idx).and_then(|it| it.measured(&self.snapshot, bound_pod.slot))
+            bound_pod.bounds.get(idx).and_then(|it| it.measured(&self.snapshot, bound_pod.slot, now))
         else {
             return;
         };
-        let source = self.snapshot.delays.counts(from, bound_pod.slot, now).unwrap_or(DelaySource::Probe);
+        // What has become stale since it was looked at last is no report.
+        let Some(source) = self.snapshot.delays.counts(from, bound_pod.slot, now) else { return };
         if !self.snapshot.delays.is_unheard(from) {
             self.judge(uid, idx, source, None, now);
         }
@@ -142,7 +143,7 @@ impl State {
         let Some(bound_pod) = self.bounds.get(uid) else { return };
         let (pod, slot) = (bound_pod.pod.clone(), bound_pod.slot);
         let Some(bound) = bound_pod.bounds.get(idx) else { return };
-        let Some((from, delay)) = bound.measured(&self.snapshot, slot) else { return };
+        let Some((from, delay)) = bound.measured(&self.snapshot, slot, now) else { return };
         let limit = bound.constraint.bound;
         let compared = Compared::of(delay, limit, hysteresis);
         let agrees = said.is_none_or(|said| Compared::of(said, limit, hysteresis) == compared);
