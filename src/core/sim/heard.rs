@@ -12,8 +12,9 @@ pub(super) struct Heard {
     /// What they are worth.
     pub(super) rules: DelayRules,
     words: BTreeMap<(DelaySource, NodeName), Words>,
-    /// The last delay of a pair that was fresh before a report took it away.
-    last: BTreeMap<(NodeName, NodeName), Delay>,
+    /// The last delay of a pair that was fresh before a report took it away, or took away what it followed from,
+    /// and until when it was.
+    last: BTreeMap<(NodeName, NodeName), (Time, Delay)>,
 }
 
 /// What one node said by one source.
@@ -40,8 +41,11 @@ impl Heard {
             return;
         }
         for peer in self.nodes().into_iter().filter(|peer| *peer != report.from) {
-            if let Some(delay) = self.measured(&report.from, &peer, now) {
-                self.last.insert(pair(&report.from, &peer), delay);
+            let fresh = self.measured(&report.from, &peer, now).map(|delay| (now, delay));
+            let last = fresh.or_else(|| self.before(&report.from, &peer));
+            let known = self.last.get(&pair(&report.from, &peer)).copied();
+            if let Some(last) = last.max(known) {
+                self.last.insert(pair(&report.from, &peer), last);
             }
         }
         let lasts = report.every.unwrap() * 3;
@@ -69,14 +73,20 @@ impl Heard {
 
     /// The last delays of a pair that were fresh: before time took them away, and before a report did.
     pub(super) fn last(&self, a: &NodeName, b: &NodeName) -> Vec<Delay> {
+        let last = self.before(a, b).into_iter().chain(self.last.get(&pair(a, b)).copied());
+        last.map(|(_, delay)| delay).collect()
+    }
+
+    /// The last delay of a pair before time took it away, and when that was.
+    fn before(&self, a: &NodeName, b: &NodeName) -> Option<(Time, Delay)> {
         let untils = self.rules.sources.iter().flat_map(|source| {
             [self.one_way(*source, a, b), self.one_way(*source, b, a)]
                 .into_iter()
                 .flatten()
                 .map(|(_, until)| until)
         });
-        let before = untils.max().and_then(|until| self.measured(a, b, until - Duration::from_nanos(1)));
-        before.into_iter().chain(self.last.get(&pair(a, b)).copied()).collect()
+        let until = untils.max()?;
+        Some((until, self.measured(a, b, until - Duration::from_nanos(1))?))
     }
 
     fn measured(&self, a: &NodeName, b: &NodeName, now: Time) -> Option<Delay> {
