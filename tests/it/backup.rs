@@ -3,7 +3,7 @@
 use controlplane::{FakeNode, KubeScheduler, Options};
 use serde_json::{Value, json};
 
-use crate::bed::{ACCOUNT, ACCOUNT_GROUPS, Bed, LINE, PODS, PodSpec, line_delays};
+use crate::bed::{Bed, LINE, PODS, PodSpec, line_delays};
 
 const SYSTEM: &str = "/api/v1/namespaces/edge-system";
 const NODE: &str = "kubectl-edge.dev/backup-node";
@@ -11,9 +11,8 @@ const NODE: &str = "kubectl-edge.dev/backup-node";
 /// The nodes of the line, of 8 GiB each, with what is installed and no scheduler of ours yet.
 fn bed(options: Options) -> Bed {
     let nodes = LINE.map(|name| FakeNode::new(name).memory("8Gi"));
-    let bed = Bed::with(options, &nodes);
+    let bed = Bed::installed(options, &nodes);
     bed.write_delays(&LINE, &line_delays());
-    bed.install();
     bed
 }
 
@@ -58,7 +57,7 @@ fn await_backups(bed: &Bed, expected: &[(&str, &str)]) {
 #[test]
 fn room_for_a_pod_is_kept_on_another_node_against_every_scheduler() {
     let options = Options { kube_scheduler: KubeScheduler::Default, ..Options::default() };
-    let mut bed = bed(options.user(ACCOUNT, &ACCOUNT_GROUPS));
+    let mut bed = bed(options);
     bed.start_scheduler_of_installation();
     bed.create(&PodSpec { memory: "2Gi", ..PodSpec::new("web").delay("edge-1", "10") });
     let node = bed.node_of("web");

@@ -15,7 +15,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 /// The account that an installation gives the scheduler; here it has a token of its own kind.
 pub(crate) const ACCOUNT: &str = "system:serviceaccount:edge-system:edge-scheduler";
 /// The groups of that account.
-pub(crate) const ACCOUNT_GROUPS: [&str; 3] =
+const ACCOUNT_GROUPS: [&str; 3] =
     ["system:serviceaccounts", "system:serviceaccounts:edge-system", "system:authenticated"];
 
 /// A cluster with delays and a scheduler; all of it ends with the value.
@@ -76,6 +76,14 @@ impl Bed {
         let edge = (1..=5).map(|idx| FakeNode::new(format!("edge-{idx}")));
         let nodes: Vec<FakeNode> = std::iter::once(cloud).chain(edge).collect();
         Self::start(&nodes, &LINE, &line_delays())
+    }
+
+    /// Starts this control plane with these nodes and all that an installation brings but the scheduler, whose account
+    /// is one of the users.
+    pub(crate) fn installed(options: Options, nodes: &[FakeNode]) -> Self {
+        let bed = Self::with(options.user(ACCOUNT, &ACCOUNT_GROUPS), nodes);
+        bed.install();
+        bed
     }
 
     /// Makes what `deploy/base` has, and waits until the API server heeds it.
@@ -152,6 +160,31 @@ impl Bed {
     pub(crate) fn start_scheduler_of_installation(&mut self) {
         let kubeconfig = self.cp.kubeconfig_of(ACCOUNT).unwrap();
         self.scheduler = Some(self.replica_as(kubeconfig, "scheduler", &["--leader-elect=false"]));
+    }
+
+    /// Starts a scheduler with no more permissions than an installation gives it, whose profile has these arguments of
+    /// one plugin, with further flags; its log has this name.
+    pub(crate) fn replica_of_installation(
+        &self,
+        name: &str,
+        (plugin, args): (&str, &str),
+        flags: &[&str],
+    ) -> Replica {
+        let kubeconfig = self.cp.kubeconfig_of(ACCOUNT).unwrap().display();
+        let config = format!(
+            "apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+clientConnection: {{kubeconfig: {kubeconfig}}}
+leaderElection: {{resourceNamespace: edge-system}}
+profiles:
+- schedulerName: edge-scheduler
+  pluginConfig:
+  - name: {plugin}
+    args: {args}
+"
+        );
+        let config = self.write("config.yaml", &config);
+        self.configured(name, &[&["--config", config.to_str().unwrap()], flags].concat())
     }
 
     /// Starts a scheduler with further flags; its log has this name.

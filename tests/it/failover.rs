@@ -19,7 +19,7 @@ use k8s_openapi::ByteString;
 use links::{Host, HostSpec, Link, Network, Relay, Running};
 use serde_json::{Value, json};
 
-use crate::bed::{ACCOUNT, ACCOUNT_GROUPS, Bed, PODS, Replica};
+use crate::bed::{Bed, PODS, Replica};
 use crate::handover::{bytes, requested};
 use crate::healing::{DEPLOYMENTS, annotated_template};
 use crate::node_delays::agents_kubeconfig;
@@ -139,8 +139,7 @@ impl Fleet {
             |(idx, name): (usize, &String)| FakeNode::new(name).internal_ip(&format!("100::{:x}", idx + 1));
         let fakes: Vec<FakeNode> = names.iter().enumerate().map(fake).collect();
         let options = Options { kwok: true, controller_manager: true, ..Options::default() };
-        let bed = Bed::with(options.user(ACCOUNT, &ACCOUNT_GROUPS), &fakes);
-        bed.install();
+        let bed = Bed::installed(options, &fakes);
         let hosts: Vec<HostSpec> = names.iter().map(HostSpec::new).collect();
         let network = Network::start(1, &hosts).unwrap();
         for (one, name) in names.iter().enumerate() {
@@ -167,22 +166,9 @@ impl Fleet {
 
     /// One more replica of the scheduler.
     fn start_scheduler(&mut self) {
-        let kubeconfig = self.bed.cp.kubeconfig_of(ACCOUNT).unwrap().display();
-        let config = format!(
-            "apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-clientConnection: {{kubeconfig: {kubeconfig}}}
-leaderElection: {{resourceNamespace: edge-system}}
-profiles:
-- schedulerName: edge-scheduler
-  pluginConfig:
-  - name: NetworkDelay
-    args: {{sources: [{{probe: {{}}}}]}}
-"
-        );
-        let config = self.bed.write("config.yaml", &config);
         let name = format!("scheduler-{}", self.schedulers.len());
-        self.schedulers.push(self.bed.configured(&name, &["--config", config.to_str().unwrap()]));
+        let delays = ("NetworkDelay", "{sources: [{probe: {}}]}");
+        self.schedulers.push(self.bed.replica_of_installation(&name, delays, &[]));
     }
 
     fn start_agent(&mut self, node: usize) {

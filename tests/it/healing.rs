@@ -7,7 +7,7 @@ use controlplane::{Client, FakeNode, Options};
 use edge_api::{NodeDelaysStatus, PeerDelay, Transport};
 use serde_json::{Value, json};
 
-use crate::bed::{ACCOUNT, ACCOUNT_GROUPS, Bed, NODE_DELAYS, PODS, Replica};
+use crate::bed::{Bed, NODE_DELAYS, PODS, Replica};
 use crate::node_delays::agent;
 
 pub(crate) const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
@@ -36,23 +36,9 @@ impl Line {
             |(idx, name): (usize, &String)| FakeNode::new(name).internal_ip(&format!("100::{}", idx + 1));
         let fakes: Vec<FakeNode> = names.iter().enumerate().map(fake).collect();
         let options = Options { kwok: true, controller_manager: true, ..Options::default() };
-        let bed = Bed::with(options.user(ACCOUNT, &ACCOUNT_GROUPS), &fakes);
-        bed.install();
-        let kubeconfig = bed.cp.kubeconfig_of(ACCOUNT).unwrap().display();
-        let config = format!(
-            "apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-clientConnection: {{kubeconfig: {kubeconfig}}}
-leaderElection: {{resourceNamespace: edge-system}}
-profiles:
-- schedulerName: edge-scheduler
-  pluginConfig:
-  - name: NetworkDelay
-    args: {{sources: [{{probe: {{}}}}]}}
-"
-        );
-        let config = bed.write("config.yaml", &config);
-        let scheduler = bed.configured("scheduler", &["--config", config.to_str().unwrap()]);
+        let bed = Bed::installed(options, &fakes);
+        let scheduler =
+            bed.replica_of_installation("scheduler", ("NetworkDelay", "{sources: [{probe: {}}]}"), &[]);
         let agents = names.iter().map(|name| agent(&bed, name)).collect();
         let (missed, reports) = (RefCell::default(), Cell::default());
         let line = Self { bed, scheduler, names, agents, missed, reports };

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use crate::bed::{Bed, LINE, PODS, Replica, line_delays};
 
-const SCHEDULER: &str = "system:serviceaccount:edge-system:edge-scheduler";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
 const BUDGETS: &str = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
 const BACKUP: &str = "kubectl-edge.dev/backup-node";
@@ -18,28 +17,13 @@ const FAR: f64 = 90.0;
 /// plays the kubelets.
 fn start() -> (Bed, Replica) {
     let nodes = LINE.map(|name| FakeNode::new(name).memory("8Gi"));
-    let groups = ["system:serviceaccounts", "system:serviceaccounts:edge-system", "system:authenticated"];
     let options = Options { kwok: true, controller_manager: true, ..Options::default() };
-    let bed = Bed::with(options.user(SCHEDULER, &groups), &nodes);
-    bed.install();
+    let bed = Bed::installed(options, &nodes);
     bed.write_delays(&LINE, &line_delays());
-    let kubeconfig = bed.cp.kubeconfig_of(SCHEDULER).unwrap().display();
-    let config = format!(
-        "apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-clientConnection: {{kubeconfig: {kubeconfig}}}
-leaderElection: {{resourceNamespace: edge-system}}
-profiles:
-- schedulerName: edge-scheduler
-  pluginConfig:
-  - name: BackupReservation
-    args: {{moves: {{dwell: 0s, perMinute: 60}}}}
-"
-    );
-    let config = bed.write("config.yaml", &config);
     let [matrix, metadata] = [bed.matrix(), bed.metadata()].map(|path| path.display().to_string());
-    let flags = ["--config", config.to_str().unwrap(), "--delay-matrix", &matrix, "--metadata", &metadata];
-    let scheduler = bed.configured("scheduler", &flags);
+    let moves = ("BackupReservation", "{moves: {dwell: 0s, perMinute: 60}}");
+    let files = ["--delay-matrix", &matrix, "--metadata", &metadata];
+    let scheduler = bed.replica_of_installation("scheduler", moves, &files);
     (bed, scheduler)
 }
 

@@ -7,7 +7,7 @@ use controlplane::{Client, FakeNode, Options};
 use edge_api::{DelaySource, NodeDelays, NodeDelaysStatus, PeerDelay, PublishedLayers, Transport};
 use serde_json::{Value, json};
 
-use crate::bed::{ACCOUNT, ACCOUNT_GROUPS, Bed, NODE_DELAYS, PodSpec, Replica};
+use crate::bed::{Bed, NODE_DELAYS, PodSpec, Replica};
 use crate::node_delays::agent;
 
 pub(crate) const KEY: &str = "/api/v1/namespaces/edge-system/secrets/edge-probe-key";
@@ -21,28 +21,13 @@ fn bed(names: &[String], sources: impl Fn(&Bed) -> String) -> (Bed, Replica) {
 /// A cluster with these nodes, and all that an installation brings but the scheduler.
 pub(crate) fn cluster(names: &[String]) -> Bed {
     let nodes: Vec<FakeNode> = names.iter().map(FakeNode::new).collect();
-    let bed = Bed::with(Options::default().user(ACCOUNT, &ACCOUNT_GROUPS), &nodes);
-    bed.install();
-    bed
+    Bed::installed(Options::default(), &nodes)
 }
 
 /// A scheduler with these sources of delays, that has no more permissions than an installation gives it.
 pub(crate) fn start_scheduler(bed: &Bed, sources: &str) -> Replica {
-    let kubeconfig = bed.cp.kubeconfig_of(ACCOUNT).unwrap().display();
-    let config = format!(
-        "apiVersion: kubescheduler.config.k8s.io/v1
-kind: KubeSchedulerConfiguration
-clientConnection: {{kubeconfig: {kubeconfig}}}
-leaderElection: {{resourceNamespace: edge-system}}
-profiles:
-- schedulerName: edge-scheduler
-  pluginConfig:
-  - name: NetworkDelay
-    args: {{sources: [{sources}], layers: {{initial: [2]}}}}
-"
-    );
-    let config = bed.write("config.yaml", &config);
-    bed.configured("scheduler", &["--config", config.to_str().unwrap()])
+    let args = format!("{{sources: [{sources}], layers: {{initial: [2]}}}}");
+    bed.replica_of_installation("scheduler", ("NetworkDelay", &args), &[])
 }
 
 pub(crate) fn names(count: usize) -> Vec<String> {
