@@ -39,8 +39,7 @@ const MAX_RESIDENTS: usize = 32;
 /// Looks for a better place of a pod that is on `from`. Until it has gone from there it takes up room on both. If it
 /// has a backup only nodes count that leave another one for that.
 pub fn better_place(snapshot: &mut Snapshot, pod: &Arc<Pod>, profile: &Profile, from: NodeSlot) -> Better {
-    let entry = snapshot.backups.book.remove(&pod.uid);
-    snapshot.remove_pod(pod, from);
+    let cover = snapshot.take_out(pod, from);
     let judged = unplaced(pod);
     let is_good = prepare(Cycle::within(&judged, snapshot, profile), profile).admits(snapshot, from);
     let better = if is_good {
@@ -48,14 +47,11 @@ pub fn better_place(snapshot: &mut Snapshot, pod: &Arc<Pod>, profile: &Profile, 
     } else {
         let ends = ghost(pod);
         count(snapshot, from, |usage| usage.add(&ends));
-        let better = look_around(snapshot, &judged, profile, entry.is_some());
+        let better = look_around(snapshot, &judged, profile, cover.is_some());
         count(snapshot, from, |usage| usage.remove(&ends));
         better
     };
-    snapshot.add_pod(pod, from);
-    if let Some(entry) = entry {
-        snapshot.backups.book.put(pod.uid.clone(), entry);
-    }
+    snapshot.put_back(pod, from, cover);
     better
 }
 
@@ -268,8 +264,7 @@ impl Board for Rehearsal<'_> {
         else {
             return Vec::new();
         };
-        let delay = profile.plugins().iter().find(|it| it.plugin.name() == "NetworkDelay").map(|it| it.idx);
-        let radius = delay.and_then(|idx| filters.check_of(idx));
+        let radius = profile.place_of("NetworkDelay").and_then(|idx| filters.check_of(idx));
         let mut places = Vec::new();
         _ = filters.for_each_node(|node| {
             let is_closed = self.snapshot.backups.is_closed(node.node, node.slot, false);
@@ -290,15 +285,14 @@ impl Board for Rehearsal<'_> {
         let Some(pod) = self.find(uid, *from).filter(|pod| from != to && !self.has_moved(pod)) else {
             return false;
         };
-        let cover = self.snapshot.backups.book.remove(uid);
-        self.snapshot.remove_pod(&pod, *from);
+        let cover = self.snapshot.take_out(&pod, *from);
         // Until it has gone it takes up room on both.
         let ends = ghost(&pod);
         count(self.snapshot, *from, |usage| usage.add(&ends));
         let admitted = self.admits(&unplaced(&pod), *to, cover.is_some());
         count(self.snapshot, *from, |usage| usage.remove(&ends));
         let Some(Admitted { backup }) = admitted else {
-            self.put_back(&pod, *from, cover);
+            self.snapshot.put_back(&pod, *from, cover);
             return false;
         };
         let node = self.snapshot.nodes.name(*to).cloned();
@@ -318,9 +312,8 @@ impl Board for Rehearsal<'_> {
             if let Some((more, backup)) = reserve {
                 self.snapshot.remove_pod(&more, backup);
             }
-            self.snapshot.backups.book.remove(&pod.uid);
-            self.snapshot.remove_pod(&moved, to);
-            self.put_back(&pod, from, cover);
+            self.snapshot.take_out(&moved, to);
+            self.snapshot.put_back(&pod, from, cover);
         }
     }
 }
@@ -340,13 +333,6 @@ impl Rehearsal<'_> {
         let more = Arc::new(Pod { uid, labels, priority, requests, ..plain });
         self.snapshot.add_pod(&more, slot);
         Some((more, slot))
-    }
-
-    fn put_back(&mut self, pod: &Arc<Pod>, slot: NodeSlot, cover: Option<Covered>) {
-        self.snapshot.add_pod(pod, slot);
-        if let Some(cover) = cover {
-            self.snapshot.backups.book.put(pod.uid.clone(), cover);
-        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     AffinityIndex, Backups, Budgets, ImageState, Images, Nominations, PodIndex, Revision, Selectors, Volumes,
     Workloads,
 };
+use crate::cover::Covered;
 use crate::delay::DelayTable;
 use crate::model::{HostPort, Image, Labels, Name, Node, NodeName, NonZeroRequest, Pod, Resources};
 
@@ -180,6 +181,21 @@ impl Snapshot {
         self.pods.remove(pod, slot);
         self.affinities.remove(pod, slot);
         self.backups.remove_pod(pod, slot);
+    }
+
+    /// Counts a pod on `slot` nowhere, nor in the book of cover, so that it can be judged as one that has to be placed.
+    /// What the book said of it; [`Self::put_back`] takes both back.
+    pub(crate) fn take_out(&mut self, pod: &Pod, slot: NodeSlot) -> Option<Covered> {
+        self.remove_pod(pod, slot);
+        self.backups.book.remove(&pod.uid)
+    }
+
+    /// Counts a pod again as before it was taken out.
+    pub(crate) fn put_back(&mut self, pod: &Arc<Pod>, slot: NodeSlot, cover: Option<Covered>) {
+        self.add_pod(pod, slot);
+        if let Some(cover) = cover {
+            self.backups.book.put(pod.uid.clone(), cover);
+        }
     }
 }
 

@@ -72,7 +72,7 @@ impl<'a> BackupSearch<'a> {
                 return Err(NoSearch::Rejected(diagnosis.pre_filter.unwrap_or_else(unsaid)));
             }
         };
-        let radius = profile.plugins().iter().find(|it| it.plugin.name() == "NetworkDelay").map(|it| it.idx);
+        let radius = profile.place_of("NetworkDelay");
         let book = &cycle.snapshot.backups.book;
         let on_primary = cycle.snapshot.nodes.get(primary);
         let pods = on_primary.into_iter().flat_map(|node| &node.usage.pods);

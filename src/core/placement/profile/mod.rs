@@ -103,6 +103,11 @@ impl Profile {
         found.map_or("", |enabled| enabled.plugin.name())
     }
 
+    /// The place in the registry of the plugin of this name, if the profile has it.
+    pub(crate) fn place_of(&self, name: &str) -> Option<usize> {
+        self.plugins.iter().find(|enabled| enabled.plugin.name() == name).map(|enabled| enabled.idx)
+    }
+
     /// Where among the plugins at this extension point the one at this place of the registry runs, if it
     /// does.
     pub(crate) fn rank(&self, point: Point, plugin: usize) -> Option<usize> {

@@ -115,8 +115,7 @@ impl State {
         let Some(profile) = profile.and_then(|idx| self.config.profiles.get(idx)) else {
             return Judged::Kept;
         };
-        let entry = self.snapshot.backups.book.remove(&pod.uid);
-        self.snapshot.remove_pod(pod, slot);
+        let cover = self.snapshot.take_out(pod, slot);
         let judged = unplaced(pod);
         let found = {
             let cycle = Cycle::within(&judged, &self.snapshot, profile);
@@ -128,10 +127,7 @@ impl State {
                 },
             }
         };
-        self.snapshot.add_pod(pod, slot);
-        if let Some(entry) = entry {
-            self.snapshot.backups.book.put(pod.uid.clone(), entry);
-        }
+        self.snapshot.put_back(pod, slot, cover);
         match found {
             Ok(None) => Judged::Kept,
             Ok(Some(backup)) => Judged::On(backup),

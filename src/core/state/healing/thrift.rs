@@ -225,15 +225,13 @@ impl State {
     fn change_backup(&mut self, pod: &Arc<Pod>, before: &Covered, to: NodeSlot, now: Time) {
         let idx = self.profile_by_name.get(&pod.scheduler_name).copied();
         let Some(profile) = idx.and_then(|idx| self.config.profiles.get(idx)) else { return };
-        self.snapshot.backups.book.remove(&pod.uid);
-        self.snapshot.remove_pod(pod, before.primary);
+        let cover = self.snapshot.take_out(pod, before.primary);
         let judged = unplaced(pod);
         let may = {
             let cycle = Cycle::within(&judged, &self.snapshot, profile);
             BackupSearch::new(cycle, profile, before.primary).is_ok_and(|search| search.can_be(to))
         };
-        self.snapshot.add_pod(pod, before.primary);
-        self.snapshot.backups.book.put(pod.uid.clone(), before.clone());
+        self.snapshot.put_back(pod, before.primary, cover);
         if !may {
             return;
         }
