@@ -97,11 +97,17 @@ impl Line {
         self.agents[node].apply(&format!("{NODE_DELAYS}/{name}/status"), "edge-probe", &object).unwrap();
     }
 
-    /// A node's kubelet renews its Lease once more.
-    fn renew(&self, node: &str) {
-        let path = format!("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{node}");
+    /// A node's Lease is renewed once more, and then it is some seconds old: so much later than that do its neighbours
+    /// miss it that the Lease is no sign of life, and it is not about to run out either.
+    fn renewed_before_it_is_missed(&self, node: &str) {
+        let lease = format!("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{node}");
         let renewed = json!({"spec": {"renewTime": MicroTime(Timestamp::now())}});
-        self.bed.cp.client().merge(&path, &renewed).unwrap();
+        self.bed.cp.client().merge(&lease, &renewed).unwrap();
+        self.wait("the Lease to be four seconds old", || {
+            let lease = self.bed.cp.client().get(&lease).ok()?;
+            let renewed: Timestamp = lease["spec"]["renewTime"].as_str()?.parse().ok()?;
+            (Timestamp::now().duration_since(renewed).as_secs() >= 4).then_some(())
+        });
     }
 
     /// All of `from` say that they miss these, and nobody else.
@@ -203,12 +209,18 @@ impl Line {
         self.bed.cp.client().create(JOBS, &object).unwrap();
     }
 
-    fn deploy_stateful(&self, app: &str) {
+    /// A StatefulSet whose pod is on a node that a pod of another application is on too.
+    fn deploy_stateful_beside(&self, app: &str, other: &str) {
+        let mut template = template(&json!({"app": app}));
+        let term = json!({
+            "labelSelector": {"matchLabels": {"app": other}}, "topologyKey": "kubernetes.io/hostname",
+        });
+        template["spec"]["affinity"] =
+            json!({"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}});
         let object = json!({
             "metadata": {"name": app},
             "spec": {
-                "replicas": 1, "serviceName": app, "selector": {"matchLabels": {"app": app}},
-                "template": template(&json!({"app": app})),
+                "replicas": 1, "serviceName": app, "selector": {"matchLabels": {"app": app}}, "template": template,
             },
         });
         self.bed.cp.client().create(STATEFUL_SETS, &object).unwrap();
@@ -233,34 +245,24 @@ pub(crate) fn annotated_template(labels: &Value, annotations: &Value) -> Value {
 fn pods_of_a_dead_node_are_bound_within_their_radius_and_stateful_ones_wait_for_a_fence() {
     let line = Line::start(6);
     line.deploy("web", 3, "edge-3", "10");
-    let nodes = line.placed("web", 3, |_| true);
-    line.deploy_stateful("db");
-    let own = line.placed("db", 1, |_| true);
+    line.placed("web", 3, |_| true);
+    line.deploy_stateful_beside("db", "web");
+    let node = line.placed("db", 1, |_| true).remove(0);
 
-    // The node of the one that has state, and that of one that has none.
-    let victim = line.index(&nodes[0]);
-    let fenced = line.index(&own[0]);
-    line.kill(&[victim]);
-    line.told(&line.names[victim], "NodeSuspect");
-    let dead = &line.names[victim];
+    let dead = &node;
+    line.kill(&[line.index(dead)]);
+    line.told(dead, "NodeSuspect");
     line.placed("web", 3, |node| node != dead && ["edge-2", "edge-3", "edge-4"].contains(&node));
     line.told(dead, "NodeLost");
+    assert_eq!(line.live("db"), [("db-0".to_owned(), Some(dead.clone()))], "it may still run there");
+    let fence = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute";
+    line.bed.cp.kubectl(&["taint", "node", dead, fence]).unwrap();
+    line.placed("db", 1, |node| node != dead);
 
-    // It comes back, and is used again in the end.
     line.bed.cp.recover_node(dead).unwrap();
     line.miss(&line.others(&[]), &[]);
     line.told(dead, "NodeReturned");
-
-    line.kill(&[fenced]);
-    let dead = &line.names[fenced];
-    line.told(dead, "NodeLost");
-    line.placed("web", 3, |node| node != dead);
-    assert_eq!(line.live("db"), [("db-0".to_owned(), Some(dead.clone()))], "it may still run there");
-    line.bed
-        .cp
-        .kubectl(&["taint", "node", dead, "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"])
-        .unwrap();
-    line.placed("db", 1, |node| node != dead);
+    println!("{}", line.scheduler.log());
     line.bed.check_permissions(&["edge-scheduler: get leases.coordination.k8s.io in kube-node-lease"]);
 }
 
@@ -273,6 +275,7 @@ fn a_lease_that_is_renewed_vetoes_and_a_partition_freezes() {
 
     // Nobody reaches one of them, but its kubelet renews.
     let one = line.index(&before[0]);
+    line.renewed_before_it_is_missed(&before[0]);
     line.miss(&line.others(&[one]), &[one]);
     line.told(&line.names[one], "NodeReached");
 
@@ -297,14 +300,13 @@ fn who_wants_it_fast_does_not_wait_for_the_lease_and_a_job_keeps_its_last_chance
     // The power is cut while nobody has noticed yet, so that pods of Jobs don't run to their end.
     let victim = line.index(&node);
     line.bed.cp.fail_node(&node).unwrap();
-    // Its Lease may be about to run out, and then nobody has to ask; so it was renewed a moment ago.
-    line.renew(&node);
     line.run_job("last", &node, 0);
     line.run_job("more", &node, 1);
     line.placed("last", 1, |_| true);
     line.placed("more", 1, |_| true);
     let (last, more) = (line.live("last"), line.live("more"));
 
+    line.renewed_before_it_is_missed(&node);
     line.miss(&line.others(&[victim]), &[victim]);
     line.bed.events_of(&quick[0].0, "Failover");
     line.bed.events_of(&more[0].0, "Failover");

@@ -192,7 +192,7 @@ pub(super) fn may_evict(view: &View, eviction: &Eviction) -> Checked {
     let Some(pod) = view.pods.get(&eviction.pod.uid) else {
         return violated(Invariant::Eviction, what("it is not there"));
     };
-    if pod.node.as_ref() != Some(&eviction.node) || pod.terminating {
+    if pod.node.as_ref() != Some(&eviction.node) || pod.terminating && !eviction.is_fenced {
         return violated(Invariant::Eviction, what("it is elsewhere, or ends"));
     }
     if !view.suspects.contains(&eviction.node) {

@@ -129,7 +129,8 @@ impl State {
             self.healing.asked.values().filter(|it| it.slot == slot && it.is_on_its_way()).count();
         let room = self.healing.rules.parallel.saturating_sub(under_way);
         let goes = |pod: &&std::sync::Arc<Pod>| {
-            !pod.terminating
+            // Kubernetes deletes what doesn't tolerate the fence, and then waits for the kubelet that is no more.
+            (!pod.terminating || is_fenced)
                 && !self.healing.asked.contains_key(&pod.uid)
                 && self.heals(pod)
                 && Fate::of(pod, &self.snapshot) >= least

@@ -151,6 +151,18 @@ fn stateful_pods_go_once_the_node_is_fenced() {
 }
 
 #[test]
+fn a_fence_ends_what_only_waits_for_the_kubelet() {
+    let db = bound(&owned(pod("db-0", 1), "StatefulSet", "db"), "b");
+    let mut bench = Bench::after_loss(&[Pod { terminating: true, ..db }]);
+    bench.expect(&["NodeLost b"]);
+    bench.wait(2);
+    bench.expect(&[]);
+    bench.apply(Event::Nodes(Change::Put(Box::new(tainted("node.kubernetes.io/out-of-service")))));
+    bench.wait(2);
+    bench.expect(&["evict db-0 from b at once"]);
+}
+
+#[test]
 fn a_fence_on_a_node_that_lives_does_nothing() {
     let db = bound(&owned(pod("db-0", 1), "StatefulSet", "db"), "b");
     let mut bench = Bench::after_death(&[db]);
