@@ -42,6 +42,17 @@ struct Leases {
     from: Time,
 }
 
+/// What may be done for pods in a hurry on the word of a node's neighbours alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// Nothing.
+    None,
+    /// The node may be asked whether it is there: it is suspect, but others that fail with it may not be seen yet.
+    Ask,
+    /// They may go if it is silent.
+    Go,
+}
+
 /// A verdict turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turn {
@@ -227,14 +238,14 @@ impl Detector {
         })
     }
 
-    /// Whether a node has been suspect for long enough that pods may go for which two at a time are no harm.
-    pub fn is_quickly_failed(&self, slot: NodeSlot, now: Time) -> bool {
-        let settled = match self.verdict(slot) {
-            Verdict::Suspect { since } => since + self.rules.settle <= now,
-            Verdict::Lost { .. } => true,
-            Verdict::Alive | Verdict::Returning { .. } => false,
-        };
-        settled && self.frozen().is_none()
+    /// How far it is with pods of which two at a time are no harm, so that they need not wait for the Lease.
+    pub fn haste(&self, slot: NodeSlot, now: Time) -> Haste {
+        match self.verdict(slot) {
+            _ if self.frozen().is_some() => Haste::None,
+            Verdict::Suspect { since } if now < since + self.rules.settle => Haste::Ask,
+            Verdict::Suspect { .. } | Verdict::Lost { .. } => Haste::Go,
+            Verdict::Alive | Verdict::Returning { .. } => Haste::None,
+        }
     }
 
     /// The nodes of which there is a Lease.

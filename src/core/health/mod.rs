@@ -26,7 +26,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
-pub use detector::{Detector, Turn};
+pub use detector::{Detector, Haste, Turn};
 pub use freeze::{Frozen, FrozenBy};
 pub use rules::HealthRules;
 pub use sighting::{LeaseSeen, Seen, Sighting};

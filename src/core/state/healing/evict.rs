@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::evidence::Door;
 use super::fate::{Fate, is_healed};
 use super::{Knock, State};
-use crate::health::LeaseSeen;
+use crate::health::{Haste, LeaseSeen};
 use crate::model::{Name, NodeName, Pod, Time, Version};
 use crate::placement::{NodeSlot, NodeView};
 use crate::state::{Action, Defect, PodRef};
@@ -96,9 +96,10 @@ impl State {
         let many = if self.has(Defect::FirstLossOnly) { 1 } else { usize::MAX };
         let unwell: Vec<NodeSlot> = unwell.take(many).map(|(slot, _)| slot).collect();
         for slot in unwell {
+            let haste = self.healing.detector.haste(slot, now);
             let least = if self.healing.detector.is_failed(slot) || self.has(Defect::ProbesAlone) {
                 if self.has(Defect::StatefulToo) { Fate::AfterFencing } else { Fate::Goes }
-            } else if self.healing.detector.is_quickly_failed(slot, now) {
+            } else if haste != Haste::None {
                 Fate::GoesQuickly
             } else {
                 continue;
@@ -107,7 +108,8 @@ impl State {
             if evictions.is_empty() || !self.may_begin(slot, now) {
                 continue;
             }
-            if least == Fate::GoesQuickly && !self.is_silent(slot, now) {
+            // An answer takes its time, so it is asked for before it is needed.
+            if least == Fate::GoesQuickly && !(self.is_silent(slot, now) && haste == Haste::Go) {
                 continue;
             }
             self.begin(slot, now);

@@ -235,13 +235,22 @@ fn one_who_does_not_lead_asks_nobody_to_go() {
 }
 
 #[test]
+fn a_silent_node_is_suspect_for_a_second_before_a_pod_that_wants_it_fast_goes() {
+    let mut bench = Bench::after_death(&[annotated(replica("fast"), "fast")]);
+    bench.expect(&["NodeSuspect b", "knock at b"]);
+    bench.knocked(Knock::Silent);
+    bench.expect(&[]);
+    bench.wait(1);
+    bench.expect(&["evict fast from b"]);
+}
+
+#[test]
 fn a_pod_that_wants_it_fast_goes_when_its_node_answers_nobody() {
     let pods = [annotated(replica("fast"), "fast"), replica("slow")];
     let mut bench = Bench::after_death(&pods);
-    bench.expect(&["NodeSuspect b"]);
-    bench.wait(1);
-    bench.expect(&["knock at b"]);
+    bench.expect(&["NodeSuspect b", "knock at b"]);
     bench.knocked(Knock::Answers);
+    bench.wait(1);
     bench.expect(&[]);
     bench.wait(3);
     bench.expect(&["knock at b"]);
