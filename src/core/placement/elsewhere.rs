@@ -26,9 +26,6 @@ pub enum Better {
     AwaitDelays(Vec<NodeName>),
 }
 
-/// The plugins whose filters look at what a node is, and not at who is on it.
-const OF_NODES: [&str; 6] =
-    ["NodeUnschedulable", "NodeName", "TaintToleration", "NodeAffinity", "NetworkDelay", "CloudOffload"];
 /// How many nodes are looked at for one that leaves another one for the pod's backup.
 const MAX_TRIES: usize = 16;
 /// How many nodes a pod may be moved to are tried, where another one needs its room.
@@ -109,8 +106,7 @@ pub fn allowed_nodes(snapshot: &Snapshot, pod: &Pod, profile: &Profile) -> Arc<[
     let Prepared::Filters(filters) = prepare(Cycle::within(pod, snapshot, profile), profile) else {
         return Arc::default();
     };
-    let checks: Vec<_> =
-        filters.checks.iter().filter(|(idx, _)| OF_NODES.contains(&profile.name_of(*idx))).collect();
+    let checks: Vec<_> = filters.checks.iter().filter(|(_, check)| check.is_of_node()).collect();
     let mut nodes = Vec::new();
     _ = filters.for_each_node(|node| {
         if checks.iter().all(|(_, check)| check.admits(node)) {

@@ -103,6 +103,12 @@ pub trait NodeFilter {
         false
     }
 
+    /// Whether what it says depends on what the node is, and not on who is on it. By these checks it is known where a
+    /// pod may be at all, whoever else moves.
+    fn is_of_node(&self) -> bool {
+        false
+    }
+
     /// The same check again, to try out what it would say if other pods were on a node. `None` if it looks
     /// at nothing but the [`NodeView`] it is given (upstream: `StateData.Clone`).
     fn fork(&self) -> Option<Box<dyn NodeFilter + '_>> {

@@ -163,6 +163,10 @@ impl NodeFilter for CloudNodes {
     fn is_local(&self) -> bool {
         true
     }
+
+    fn is_of_node(&self) -> bool {
+        true
+    }
 }
 
 impl NodeScorer for CloudNodes {

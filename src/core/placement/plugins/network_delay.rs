@@ -201,6 +201,10 @@ impl NodeFilter for Ball<'_> {
     fn reserve(&self, node: NodeView<'_>) -> Vec<(&'static str, String)> {
         vec![(DECISION_ANNOTATION, self.radius.describe(self.cycle, node.slot))]
     }
+
+    fn is_of_node(&self) -> bool {
+        true
+    }
 }
 
 impl NodeFilter for Tried<'_, '_> {

@@ -124,6 +124,10 @@ impl NodeFilter for Required<'_> {
     fn is_local(&self) -> bool {
         true
     }
+
+    fn is_of_node(&self) -> bool {
+        true
+    }
 }
 
 impl NodeScorer for Preferred<'_> {

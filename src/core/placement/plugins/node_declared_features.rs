@@ -44,6 +44,10 @@ impl NodeFilter for Required {
     fn is_local(&self) -> bool {
         true
     }
+
+    fn is_of_node(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -41,6 +41,10 @@ impl NodeFilter for Named<'_> {
     fn is_local(&self) -> bool {
         true
     }
+
+    fn is_of_node(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -51,6 +51,10 @@ impl NodeFilter for NotCordoned {
     fn is_local(&self) -> bool {
         true
     }
+
+    fn is_of_node(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

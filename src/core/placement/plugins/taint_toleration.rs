@@ -67,6 +67,10 @@ impl NodeFilter for Tolerated<'_> {
     fn is_local(&self) -> bool {
         true
     }
+
+    fn is_of_node(&self) -> bool {
+        true
+    }
 }
 
 impl NodeScorer for Tolerated<'_> {
