@@ -72,30 +72,9 @@ async fn evict(client: &kube::Client, relocation: &Relocation) -> kube::Result<I
 impl<'a> Notice<'a> {
     /// The pod is moved, or is not though it should be.
     pub(super) fn moved(told: &'a MoveNotice) -> Self {
-        let MoveNotice { pod, scheduler_name, reason: _, because, turn } = told;
-        let (severity, reason, note) = match turn {
-            MoveTurn::Moved { from, to } => (
-                "Normal",
-                "Moved",
-                format!(
-                    "Evicted from node {from}; room is held on node {to} for what replaces it: {because}"
-                ),
-            ),
-            MoveTurn::Refused(why) => (
-                "Warning",
-                "MoveRefused",
-                format!("It should be moved, as {because}; but it is not evicted: {why}"),
-            ),
-            MoveTurn::Stays(why) => {
-                ("Warning", "NotMoved", format!("It should be moved, as {because}; but it stays: {why}"))
-            }
-            MoveTurn::Nowhere(why) => (
-                "Warning",
-                "NoBetterNode",
-                format!("It should be moved, as {because}; but no node is better: {why}"),
-            ),
-        };
-        Self::of_pod(pod, scheduler_name, severity, reason, "Moving", &note)
+        let MoveNotice { pod, scheduler_name, turn, .. } = told;
+        let severity = if matches!(turn, MoveTurn::Moved { .. }) { "Normal" } else { "Warning" };
+        Self::of_pod(pod, scheduler_name, severity, turn.reason(), "Moving", &told.note())
     }
 }
 

@@ -6,12 +6,14 @@
 mod judge;
 mod lists;
 mod measured;
+mod moves;
 mod reports;
 mod served;
 
 pub(crate) use judge::{Judgement, Miss, ScoredNode, relaxed};
 pub(crate) use lists::list;
 pub(crate) use measured::{Cell, Freshness, Measured, Pair, Statistic};
+pub(crate) use moves::Moves;
 pub(crate) use served::Served;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use edge_core::model::{Delay, Pod};
 use edge_core::placement::NodeSlot;
 use serde::Serialize;
 
-use crate::world::{Served, World};
+use crate::world::{Moves, Served, World};
 
 /// A constraint of a pod that has a place.
 #[derive(Clone, Debug, Serialize)]
@@ -22,6 +22,9 @@ pub(super) struct Bound {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) delay_ms: Option<f64>,
     pub(super) state: State,
+    /// Why the scheduler does not move the pod to where the bound is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stays: Option<String>,
 }
 
 /// How a constraint is met.
@@ -38,7 +41,7 @@ pub(super) enum State {
 const COMFORTABLE: f64 = 0.9;
 
 /// All constraints of pods that have a place, the worst first.
-pub(super) fn bounds(world: &mut World, served: &Served) -> Vec<Bound> {
+pub(super) fn bounds(world: &mut World, served: &Served, moves: &Moves) -> Vec<Bound> {
     let placed: Vec<(NodeSlot, Arc<Pod>)> = world
         .snapshot
         .nodes
@@ -53,6 +56,8 @@ pub(super) fn bounds(world: &mut World, served: &Served) -> Vec<Bound> {
         for constraint in &constraints.list {
             let delay = world.delay_to(&pod, constraint, constraints.replicas, slot);
             let bound = constraint.bound;
+            let state = state(delay, bound, served.rules.hysteresis);
+            let stays = moves.unmoved.get(pod.uid.as_str()).filter(|_| state == State::Broken);
             found.push(Bound {
                 namespace: pod.key.namespace.to_string(),
                 pod: pod.key.name.to_string(),
@@ -60,7 +65,8 @@ pub(super) fn bounds(world: &mut World, served: &Served) -> Vec<Bound> {
                 from: constraint.anchor.to_string(),
                 limit_ms: bound.as_millis_f64(),
                 delay_ms: delay.map(Delay::as_millis_f64),
-                state: state(delay, bound, served.rules.hysteresis),
+                state,
+                stays: stays.cloned(),
             });
         }
     }
@@ -77,6 +83,16 @@ fn state(delay: Option<Delay>, bound: Delay, hysteresis: Hysteresis) -> State {
         Some(delay) if hysteresis.is_over(delay, bound) => State::Broken,
         Some(delay) if delay.as_millis_f64() > COMFORTABLE * bound.as_millis_f64() => State::AtRisk,
         Some(_) => State::Held,
+    }
+}
+
+// === impl Bound ===
+
+impl Bound {
+    /// A line that says why the pod is not moved, if something keeps it.
+    pub(super) fn why_it_stays(&self) -> Option<String> {
+        let Self { namespace, pod, stays, .. } = self;
+        stays.as_ref().map(|why| format!("{namespace}/{pod} is not moved: {why}\n"))
     }
 }
 

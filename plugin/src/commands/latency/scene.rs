@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::cluster::{Cluster, Gaps};
 use crate::failure::Failure;
-use crate::world::{Freshness, Measured, Served, Statistic, World};
+use crate::world::{Freshness, Measured, Moves, Served, Statistic, World};
 
 use super::bounds::{Bound, bounds};
 
@@ -82,7 +82,10 @@ impl Scene {
         let served = Served::read(cluster, &mut gaps).await?;
         let (measured, bounds) = if needs_pods {
             let mut world = World::read(cluster, &served, &mut gaps).await?;
-            let bounds = bounds(&mut world, &served);
+            let moves = Moves::read(cluster).await;
+            let needs = "list events.events.k8s.io in all namespaces";
+            let moves = gaps.allow(cluster, moves, needs, "why pods are not moved")?.unwrap_or_default();
+            let bounds = bounds(&mut world, &served, &moves);
             (world.measured, bounds)
         } else {
             (Measured::read(cluster, &served.rules, &mut gaps).await?, Vec::new())

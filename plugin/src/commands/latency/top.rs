@@ -120,6 +120,12 @@ impl Report for TopReport {
             let heads = ["POD", "NODE", "FROM", "DELAY", "BOUND", "STATE"];
             parts.push(look.marked(heads, self.bounds.iter().map(row).collect()));
         }
+        // One line a pod: the words are too long for a column.
+        let mut stays: Vec<String> = self.bounds.iter().filter_map(Bound::why_it_stays).collect();
+        stays.dedup();
+        if !stays.is_empty() {
+            parts.push(stays.concat());
+        }
         parts.push(format!("{} bounds held, {} at risk, broken or unknown\n", self.held, self.bounds.len()));
         if !self.worst.is_empty() {
             let row = |it: &Worst| [it.from.clone(), it.to.clone(), show_ms(it.ms)];

@@ -22,7 +22,7 @@ use crate::installation::store::Store;
 use crate::look::Look;
 use crate::session::Session;
 use crate::view::{API_VERSION, Output, Report, to_stdout};
-use crate::world::Served;
+use crate::world::{Moves, Served};
 use backups::Backups;
 
 /// Show how the installation is, on one screen
@@ -71,6 +71,15 @@ struct StatusReport {
     pods: Option<Pods>,
     #[serde(skip_serializing_if = "Option::is_none")]
     backups: Option<Backups>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moves: Option<MovesReport>,
+}
+
+/// Pods that the scheduler moved though nothing is wrong with their nodes, and those that it can't.
+#[derive(Serialize)]
+struct MovesReport {
+    moved: usize,
+    unmoved: usize,
 }
 
 #[derive(Serialize)]
@@ -122,6 +131,9 @@ async fn look(session: &Session, cluster: &Cluster) -> Result<Output, Failure> {
     let pods = gaps.allow(cluster, pods, "list pods", "counts of pods")?;
     let backups = Backups::read(cluster, &served(&installed)).await;
     let backups = gaps.allow(cluster, backups, "list pods", "backups")?;
+    let moves = Moves::read(cluster).await;
+    let moves = gaps.allow(cluster, moves, "list events.events.k8s.io in all namespaces", "moves")?;
+    let moves = moves.map(|it| MovesReport { moved: it.moved, unmoved: it.unmoved.len() });
     let leader = leader(store).await;
     let leader = gaps.allow(cluster, leader, "get leases in edge-system", "the leader")?;
     // One that may not be seen is none that is missing.
@@ -141,6 +153,7 @@ async fn look(session: &Session, cluster: &Cluster) -> Result<Output, Failure> {
         leads,
         pods: pods.filter(|_| is_installed),
         backups: backups.filter(|_| is_installed),
+        moves: moves.filter(|it| is_installed && it.moved + it.unmoved > 0),
         reports: reports.filter(|_| is_installed),
         rollouts,
     };
@@ -238,6 +251,9 @@ impl Report for StatusReport {
         if let Some(backups) = self.backups.as_ref().filter(|it| it.are_wanted()) {
             let shown = backups.shown();
             line("backups", &if backups.are_complete() { look.good(&shown) } else { look.warning(&shown) });
+        }
+        if let Some(MovesReport { moved, unmoved }) = self.moves {
+            line("moves", &format!("{moved} pods moved lately, {unmoved} could not be"));
         }
         text
     }

@@ -89,3 +89,69 @@ impl MoveReason {
         }
     }
 }
+
+// === impl MoveTurn ===
+
+impl MoveTurn {
+    /// The reasons of the events that tell of moves.
+    pub const REASONS: [&str; 4] = ["Moved", "MoveRefused", "NotMoved", "NoBetterNode"];
+
+    /// As its event has it.
+    pub fn reason(&self) -> &'static str {
+        let [moved, refused, stays, nowhere] = Self::REASONS;
+        match self {
+            Self::Moved { .. } => moved,
+            Self::Refused(_) => refused,
+            Self::Stays(_) => stays,
+            Self::Nowhere(_) => nowhere,
+        }
+    }
+}
+
+// === impl MoveNotice ===
+
+/// In a note, before the reason why a pod was not moved.
+const UNMOVED: [&str; 3] = ["but it is not evicted: ", "but it stays: ", "but no node is better: "];
+
+impl MoveNotice {
+    /// What its event says.
+    pub fn note(&self) -> String {
+        let Self { because, turn, .. } = self;
+        let [refused, stays, nowhere] = UNMOVED;
+        match turn {
+            MoveTurn::Moved { from, to } => {
+                format!("Evicted from node {from}; room is held on node {to} for what replaces it: {because}")
+            }
+            MoveTurn::Refused(why) => format!("It should be moved, as {because}; {refused}{why}"),
+            MoveTurn::Stays(why) => format!("It should be moved, as {because}; {stays}{why}"),
+            MoveTurn::Nowhere(why) => format!("It should be moved, as {because}; {nowhere}{why}"),
+        }
+    }
+
+    /// Why a pod was not moved, by a note that was read; none if it was.
+    pub fn unmoved(note: &str) -> Option<&str> {
+        UNMOVED.iter().find_map(|before| note.split_once(before)).map(|(_, why)| why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::tests::pod;
+
+    #[test]
+    fn why_a_pod_was_not_moved_is_read_from_its_event() {
+        let check = |turn: MoveTurn, expected: Option<&str>| {
+            let (pod, scheduler_name) = (PodRef::of(&pod("web", 1)), "edge-scheduler".into());
+            let because = "its bound to edge-1 is broken".to_owned();
+            let notice = MoveNotice { pod, scheduler_name, reason: MoveReason::Delay, because, turn };
+            assert_eq!(MoveNotice::unmoved(&notice.note()), expected, "{}", notice.note());
+        };
+        let why = "a PodDisruptionBudget".to_owned();
+        check(MoveTurn::Moved { from: "edge-1".into(), to: "edge-2".into() }, None);
+        check(MoveTurn::Refused(why.clone()), Some(&why));
+        check(MoveTurn::Stays(why.clone()), Some(&why));
+        check(MoveTurn::Nowhere(why.clone()), Some(&why));
+        assert_eq!(MoveNotice::unmoved("Successfully assigned"), None);
+    }
+}
