@@ -4,6 +4,7 @@ use std::{
     env,
     path::{Path, PathBuf},
     process::Command,
+    sync::OnceLock,
 };
 
 /// What the image is called here; no registry has it.
@@ -31,10 +32,14 @@ pub(crate) fn run(command: &mut Command) -> String {
     out
 }
 
-/// Writes the image as an archive into `folder`.
-///
+/// The image as an archive, made by the first test that asks.
+pub(crate) fn archive() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(make)
+}
+
 /// The program is linked again, statically: for that alone nothing has to be compiled anew.
-pub(crate) fn make(folder: &Path) -> PathBuf {
+fn make() -> PathBuf {
     controlplane::require(&[("buildah", "buildah"), ("readelf", "binutils")]).unwrap();
     run(cargo().args(["rustc", "--bin", "edge-scheduler", "--", "-C", "target-feature=+crt-static"]));
     let architecture = match env::consts::ARCH {
@@ -42,7 +47,7 @@ pub(crate) fn make(folder: &Path) -> PathBuf {
         "aarch64" => "arm64",
         other => other,
     };
-    let archive = folder.join("image.tar");
+    let archive = Path::new(env!("CARGO_TARGET_TMPDIR")).join("image.tar");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/image.sh");
     let program = format!("{architecture}={}", env!("CARGO_BIN_EXE_edge-scheduler"));
     run(Command::new(script).arg(&archive).arg(IMAGE).arg(program));

@@ -57,7 +57,7 @@ fn start(folder: &Path) -> (ControlPlane, AuditLog) {
 }
 
 /// The plugin, as the administrator.
-fn plugin(cluster: &ControlPlane) -> Command {
+pub(crate) fn plugin(cluster: &ControlPlane) -> Command {
     let plugin = Path::new(env!("CARGO_BIN_EXE_edge-scheduler")).with_file_name("kubectl-edge");
     let mut command = Command::new(plugin);
     command.env("KUBECONFIG", cluster.kubeconfig());
@@ -66,19 +66,25 @@ fn plugin(cluster: &ControlPlane) -> Command {
 
 /// Installs twice: the second time changes nothing and waits until all is ready.
 fn install(cluster: &ControlPlane) {
+    build_plugin();
+    install_with(cluster, &["--ha", "--wait=false"]);
+    install_with(cluster, &["--ha", "--timeout=4m"]);
+}
+
+/// Builds the plugin.
+pub(crate) fn build_plugin() {
     run(cargo().args(["build", "-p", "kubectl-edge"]));
-    let install = |more: &[&str]| {
-        let mut install = plugin(cluster);
-        install.args(["install", "--ha", "--image", image::IMAGE]);
-        let output = install.args(more).output().unwrap();
-        assert!(output.status.success(), "{output:?}\n{}", state(cluster));
-    };
-    install(&["--wait=false"]);
-    install(&["--timeout=4m"]);
+}
+
+/// Installs with these flags.
+pub(crate) fn install_with(cluster: &ControlPlane, flags: &[&str]) {
+    let mut install = plugin(cluster);
+    let output = install.args(["install", "--image", image::IMAGE]).args(flags).output().unwrap();
+    assert!(output.status.success(), "{output:?}\n{}", state(cluster));
 }
 
 /// What an operator would look at.
-fn state(cluster: &ControlPlane) -> String {
+pub(crate) fn state(cluster: &ControlPlane) -> String {
     let all: [&[&str]; 3] = [
         &["get", "pods,nodedelays", "--all-namespaces", "-o", "wide"],
         &["describe", "pods", "--namespace", NAMESPACE],
@@ -93,7 +99,8 @@ fn state(cluster: &ControlPlane) -> String {
     all.map(|args| cluster.kubectl(args).unwrap_or_else(|error| error.to_string())).join("\n")
 }
 
-fn items(cluster: &ControlPlane, path: &str) -> Vec<Value> {
+/// What a list holds.
+pub(crate) fn items(cluster: &ControlPlane, path: &str) -> Vec<Value> {
     cluster.client().get(path).unwrap()["items"].as_array().unwrap().clone()
 }
 
@@ -104,7 +111,7 @@ fn await_pod(cluster: &ControlPlane, name: &str, wanted: impl Fn(&Value) -> bool
 }
 
 /// Where the replicas of the scheduler are.
-fn addresses(cluster: &ControlPlane) -> Vec<String> {
+pub(crate) fn addresses(cluster: &ControlPlane) -> Vec<String> {
     let label = "labelSelector=app.kubernetes.io/name=edge-scheduler";
     let pods = items(cluster, &format!("/api/v1/namespaces/{NAMESPACE}/pods?{label}"));
     pods.iter().map(|pod| pod["status"]["podIP"].as_str().unwrap().to_owned()).collect()
@@ -150,9 +157,9 @@ fn ask_for_a_new_key(cluster: &ControlPlane) {
 #[test]
 fn what_is_installed_gets_ready_binds_by_delay_and_uses_what_it_may() {
     let folder = tempfile::tempdir().unwrap();
-    let archive = image::make(folder.path());
+    let archive = image::archive();
     let (cluster, log) = start(folder.path());
-    cluster.import_image(&archive).unwrap();
+    cluster.import_image(archive).unwrap();
     install(&cluster);
     ask_for_a_new_key(&cluster);
 

@@ -4,6 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "clippy knows tests, but not the functions they share"
 )]
 
@@ -11,3 +12,6 @@ mod delay;
 mod image;
 mod installed;
 mod paths;
+mod power;
+mod room;
+mod site;
