@@ -155,6 +155,8 @@ fn kubelet(site: &Site, shape: &RealNode) -> Result<Value, Error> {
         "authorization": {"mode": "Webhook"},
         "healthzPort": 0,
         "maxPods": shape.pods,
+        // How soon a pod sees a Secret that was not there when it started. By default that takes a minute and more.
+        "syncFrequency": "5s",
         "nodeLeaseDurationSeconds": site.options.node_lease.as_secs(),
         "systemReserved": reserved(shape)?,
         // Containers' groups are in the node's own; groups for pods need more of the machine than tests can ask for.
