@@ -15,8 +15,11 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mount --bind "$folder/lib" /var/lib
 mount --bind "$folder/log" /var/log
 
-# Containers' groups have fixed names, so each node sees its own group as the whole hierarchy.
+# Containers' groups have fixed names, so each node sees its own group as the whole hierarchy. Those of containers that
+# had no end of their own are still there after a cut of the power, as they would not be on a machine, and a kubelet
+# asks for each of them, seconds long.
 for group in "$@"; do
+    find "$group" -mindepth 1 -depth -type d -exec rmdir {} ';' 2>/dev/null || true
     top=${group%/*/*}
     mount --bind "$group" "$top"
     if [ -e "$top/cgroup.controllers" ]; then
