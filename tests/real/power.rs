@@ -89,6 +89,8 @@ fn cut(site: &Site, turn: usize, not_before: Instant) -> Outcome {
     let mut next = (0..EDGES.len()).map(|idx| EDGES[(turn + idx) % EDGES.len()]);
     let dark = next.find(|node| of(node).next().is_some()).unwrap();
     let (hit, hit_fast) = (of(dark).count(), of(dark).filter(|pod| pod.app.is_fast).count());
+    // Two schedulers that place pods at the same time may both take the last room, whatever it is that they place.
+    let refused = room::refused(site);
 
     let began = Instant::now();
     site.cut_power(dark);
@@ -99,19 +101,19 @@ fn cut(site: &Site, turn: usize, not_before: Instant) -> Outcome {
         if times.ready.is_some() { Ok(pods) } else { Err(format!("{pods:#?}")) }
     });
 
-    check(site, dark, &before, &after);
+    check(dark, &before, &after);
+    let refused: Vec<String> = room::refused(site).difference(&refused).cloned().collect();
+    assert!(refused.is_empty(), "{refused:#?}");
     Outcome { node: dark, began, hit, hit_fast, times }
 }
 
-/// Each pod is where room was kept for it, within its bound; no kubelet refused any.
-fn check(site: &Site, dark: &str, before: &[Seen], after: &[Seen]) {
+/// Each pod is where room was kept for it, within its bound.
+fn check(dark: &str, before: &[Seen], after: &[Seen]) {
     let lost = before.iter().filter(|pod| pod.node.as_deref() == Some(dark));
     let new = after.iter().filter(|pod| before.iter().all(|known| known.name != pod.name));
     assert_eq!(room::places(new, |pod| pod.node.clone()), room::places(lost, room::backup), "{after:#?}");
     let strayed = after.iter().find(|pod| pod.node.as_deref().is_none_or(|node| !pod.app.may_be_on(node)));
     assert!(strayed.is_none(), "{strayed:#?}");
-    let refused = room::refused(site);
-    assert!(refused.is_empty(), "{refused:#?}");
 }
 
 /// The node has its power back, and is used.
