@@ -24,8 +24,10 @@ use crate::placement::{
 };
 use crate::state::State;
 
-/// In this time every covered pod is judged again, whether or not something is known to have happened.
-pub(super) const SWEEP: u32 = 20;
+/// In so many turns every covered pod is judged again, whether or not something is known to have happened.
+pub(super) const SWEEP: usize = 20;
+/// No more pods than this are judged again in a turn, which takes longer then: a hundredth of a core, more or less.
+pub(super) const SWEPT_AT_ONCE: usize = 100;
 /// How often the sweep goes on, and pods without a backup are tried again after something happened.
 pub(super) const TURN: Duration = Duration::from_secs(1);
 /// How long placing pods may keep cover waiting.
@@ -126,6 +128,10 @@ impl State {
         let told = annotations.iter().find(|(key, _)| *key == BACKUP_NODE_ANNOTATION);
         let told = told.map(|(_, node)| NodeName::from(node.as_str()));
         self.enter_cover(pod, slot, told.as_ref(), now);
+        if told.is_some() {
+            // It was chosen this moment.
+            self.cover.due.remove(&pod.uid);
+        }
         self.cover.nodes_due.insert(slot);
     }
 

@@ -1,6 +1,6 @@
 //! Who is covered where is judged: kept where it may be, else chosen anew.
 
-use super::cover::{CoveredPod, PATIENCE, SWEEP, TURN};
+use super::cover::{CoveredPod, PATIENCE, SWEEP, SWEPT_AT_ONCE, TURN};
 use crate::cover::Covered;
 use crate::model::{NodeName, Pod, PodUid, Time};
 use crate::placement::{BackupSearch, Cycle, NoBackup, NodeSlot, unplaced};
@@ -71,7 +71,7 @@ impl State {
             let uncovered = self.cover.pods.keys().filter(|uid| self.snapshot.backups.book.of(uid).is_none());
             self.cover.due.extend(uncovered.cloned().collect::<Vec<_>>());
         }
-        let share = self.cover.pods.len().div_ceil(usize::try_from(SWEEP).unwrap_or(1));
+        let share = self.cover.pods.len().div_ceil(SWEEP).min(SWEPT_AT_ONCE);
         let after = self.cover.swept.take();
         let rest = self.cover.pods.keys().filter(|uid| after.as_ref().is_none_or(|after| *uid > after));
         let next: Vec<PodUid> = rest.take(share).cloned().collect();
@@ -87,6 +87,9 @@ impl State {
         let has_node = |covered: &Covered| self.snapshot.nodes.get(covered.backup).is_some();
         // Whoever heals the loss of its node counts on the backup being where it is.
         if self.snapshot.suspects.contains(&slot) && before.as_ref().is_some_and(has_node) {
+            return;
+        }
+        if before.is_none() && self.is_tried_by_others() {
             return;
         }
         match self.find_backup(&pod, slot, before.as_ref()) {
@@ -107,6 +110,13 @@ impl State {
             }
             Judged::Awaits(nodes) => self.use_delays(&nodes),
         }
+    }
+
+    /// Whether backups can't be made, and others are in the book, by whose backups it is tried from time to time: then
+    /// nothing is gained by looking for more.
+    fn is_tried_by_others(&self) -> bool {
+        let backups = &self.snapshot.backups;
+        backups.refused.is_some() && backups.book.backups().next().is_some()
     }
 
     /// Judges the pod as one that has to be placed anew; it is counted nowhere meanwhile.
