@@ -122,7 +122,16 @@ fn is_bound(
     if told.claim.as_ref().is_none_or(|claim| claim.uid.is_none()) {
         return Err(format!("ClaimRef got reset for pv {:?}", told.name));
     }
-    Ok(claim.is_bound())
+    // A volume that was given to the claim before, by a write of which nobody knows, may have been first. Upstream does not
+    // look, and binds a pod that can't reach its volume.
+    match &claim.volume {
+        Some(other) if claim.is_bound() && *other != told.name => Err(format!(
+            "persistentvolumeclaims {:?} is bound to pv {other:?} and not to {:?}",
+            claim.key.to_string(),
+            told.name
+        )),
+        Some(_) | None => Ok(claim.is_bound()),
+    }
 }
 
 /// Whether a volume was made.

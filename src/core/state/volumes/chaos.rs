@@ -167,6 +167,15 @@ impl World {
 
     /// The volume controller and the provisioner do something about one claim.
     fn controller(&mut self) {
+        // A claim that was given two volumes keeps one (upstream: `syncVolume`, which undoes what a controller bound).
+        let is_left_over = |volume: &&PersistentVolume| {
+            let claim = volume.claim.as_ref().and_then(|reference| self.claims.get(&reference.key));
+            claim.is_some_and(|claim| claim.is_bound() && claim.volume.as_ref() != Some(&volume.name))
+        };
+        if let Some(volume) = self.volumes.values().find(is_left_over).cloned() {
+            self.put_volume(PersistentVolume { claim: None, available: true, ..volume });
+            return;
+        }
         let unbound = |claim: &&Claim| !claim.is_bound();
         let unbound: Vec<Claim> = self.claims.values().filter(unbound).cloned().collect();
         let Some(claim) = self.pick(&unbound) else { return };
