@@ -10,9 +10,6 @@
     reason = "a benchmark prints, and ends where it is given no matrix"
 )]
 
-#[path = "support/random.rs"]
-mod random;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -20,7 +17,7 @@ use std::time::{Duration, Instant};
 use edge_core::layers::{Delays, Layers, Member, PairDelays, verify};
 use edge_core::model::Delay;
 use edge_core::placement::NodeSlot;
-use random::Random;
+use edge_core::random::Random;
 
 /// The layers that are made.
 const BOUNDS_MS: [u32; 8] = [10, 20, 30, 50, 75, 100, 150, 200];
@@ -123,7 +120,7 @@ struct Place {
 impl Place {
     /// In or around one of 60 towns of a large country.
     fn any(random: &mut Random) -> Self {
-        let mut town = Random(1 + random.next() % 60);
+        let mut town = Random(1 + random.draw() % 60);
         let (x, y) = (town.unit() * 2000.0, town.unit() * 1500.0);
         Self {
             x: x + random.unit() * 40.0,

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use edge_core::delay::{DelaySource, Measurement, Report, Statistics};
 use edge_core::measure::{Agent, AnchorInUse, PlanSettings, Planner};
 use edge_core::model::{Delay, NodeName, Time};
+use edge_core::random::Random;
 
 const NODES: usize = 5_000;
 const ANCHORS: usize = 50;
@@ -130,13 +131,15 @@ fn report(planner: &mut Planner, from: &NodeName, ms: impl Fn(usize) -> f64) {
 /// The delay between two of the generated nodes, in ms: towns, access, and a wobble of 3 %.
 fn delay(a: usize, b: usize, round: u64) -> f64 {
     let place = |idx: usize| {
-        let town = mix(mix(idx as u64) % 60);
-        let at = |seed: u64, size: f64| unit(mix(town ^ seed)) * size + unit(mix(idx as u64 ^ seed)) * 40.0;
-        (at(1, 2000.0), at(2, 1500.0), 0.2 + 7.8 * unit(mix(idx as u64 ^ 3)).powi(3))
+        let town = Random(Random(idx as u64).draw() % 60).draw();
+        let at = |seed: u64, size: f64| {
+            Random(town ^ seed).unit() * size + Random(idx as u64 ^ seed).unit() * 40.0
+        };
+        (at(1, 2000.0), at(2, 1500.0), 0.2 + 7.8 * Random(idx as u64 ^ 3).unit().powi(3))
     };
     let ((ax, ay, a_access), (bx, by, b_access)) = (place(a), place(b));
     let base = 2.0 * (a_access + b_access + 1.5 * (ax - bx).hypot(ay - by) * 0.006);
-    base * (1.0 + 0.03 * unit(mix((a * NODES + b) as u64 ^ mix(round))))
+    base * (1.0 + 0.03 * Random((a * NODES + b) as u64 ^ Random(round).draw()).unit())
 }
 
 fn agents(n: usize) -> Vec<Agent> {
@@ -150,17 +153,4 @@ fn name(idx: usize) -> NodeName {
 
 fn seconds(seconds: u64) -> Time {
     Time::from_origin(Duration::from_secs(seconds))
-}
-
-fn mix(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
-/// From 0 to 1.
-#[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
-fn unit(random: u64) -> f64 {
-    (random >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -18,8 +18,6 @@
 mod bme;
 mod measure;
 mod plot;
-#[path = "../support/random.rs"]
-mod random;
 mod row;
 mod table;
 mod world;

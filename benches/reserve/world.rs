@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use edge_core::model::{Bytes, MilliCpu, Resources};
 use edge_core::placement::NodeSlot;
-
-use crate::random::Random;
+use edge_core::random::Random;
 
 /// Bounds that pods have, in ms.
 const BOUNDS_MS: [f64; 3] = [20.0, 30.0, 50.0];

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use edge_core::random::Random;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
@@ -42,7 +43,7 @@ const ASYMMETRY: f64 = 0.2;
 impl Topology {
     /// So many nodes.
     pub(crate) fn new(nodes: usize) -> Self {
-        let coordinate = |seed: usize| SIDE * unit(seed as u64);
+        let coordinate = |seed: usize| SIDE * Random(seed as u64).unit();
         Self { points: (0..nodes).map(|idx| (coordinate(2 * idx), coordinate(2 * idx + 1))).collect() }
     }
 
@@ -75,7 +76,7 @@ impl Topology {
             return 0;
         }
         let distance = around(a.0 - b.0).hypot(around(a.1 - b.1));
-        let millis = BASE + distance + ASYMMETRY * unit(((from as u64) << 32) | to as u64);
+        let millis = BASE + distance + ASYMMETRY * Random(((from as u64) << 32) | to as u64).unit();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1000")]
         let tenths = (millis * 10.0).round() as u32;
         tenths
@@ -121,15 +122,4 @@ impl DelayFiles {
 fn around(difference: f64) -> f64 {
     let direct = difference.abs();
     direct.min(SIDE - direct)
-}
-
-/// A number from 0 to 1 that looks random (splitmix64).
-fn unit(seed: u64) -> f64 {
-    let mut bits = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^= bits >> 31;
-    #[expect(clippy::cast_possible_truncation, reason = "32 bits are random enough")]
-    let bits = bits as u32;
-    f64::from(bits) / f64::from(u32::MAX)
 }

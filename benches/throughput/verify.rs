@@ -12,9 +12,9 @@ use crate::workload::{NODE_MEMORY_MIB, NODE_MILLI_CPU, NODE_PODS, POD_MEMORY_MIB
 /// How many pods have exactly one `Scheduled` event; an error if one has several, for it was bound several times.
 pub(crate) fn events(bed: &Bed) -> anyhow::Result<usize> {
     let mut seen = HashSet::new();
-    for event in items(bed, EVENTS)? {
+    for event in items(bed, EVENTS)?.iter().filter(|event| event["reason"] == "Scheduled") {
         let pod = event["regarding"]["uid"].as_str().context("an event names no pod")?;
-        if event["reason"] == "Scheduled" && !seen.insert(pod.to_owned()) {
+        if !seen.insert(pod.to_owned()) {
             bail!("two events say that {} was bound", event["regarding"]["name"]);
         }
     }

@@ -27,8 +27,7 @@ pub mod model;
 pub mod moves;
 pub mod placement;
 pub mod probe;
-#[cfg(test)]
-mod random;
+pub mod random;
 #[cfg(test)]
 mod sim;
 pub mod simulation;

@@ -10,6 +10,7 @@
 use super::Problem;
 use super::layout::{Layout, Pair};
 use super::problem::Item;
+use crate::random::Random;
 
 /// So many neighbours are looked at around a reserve that was raised.
 const MAX_NEIGHBOURS: usize = 24;
@@ -28,8 +29,8 @@ pub(super) struct Search<'a> {
     dice: Dice,
 }
 
-/// Numbers that look random, by seed (splitmix64).
-struct Dice(u64);
+/// What is left to chance, by seed.
+struct Dice(Random);
 
 /// What is to be shed: `goal` at most shall be covered of this resource by this pair.
 #[derive(Clone, Copy)]
@@ -46,7 +47,7 @@ impl<'a> Search<'a> {
         let layout = Layout::present(problem);
         let reserves = |kind| problem.numbers().map(|node| layout.reserve(kind, node)).collect();
         let caps = (0..problem.kinds.len()).map(reserves).collect();
-        Self { problem, layout, caps, journal: Vec::new(), moved: 0, moves, dice: Dice(seed) }
+        Self { problem, layout, caps, journal: Vec::new(), moved: 0, moves, dice: Dice(Random(seed)) }
     }
 
     /// Searches for so many steps.
@@ -54,7 +55,7 @@ impl<'a> Search<'a> {
         self.descend(self.problem.numbers().collect());
         let neighbours = neighbours(self.problem);
         for _ in 0..steps {
-            let node = self.dice.below(neighbours.len());
+            let node = self.dice.0.below(neighbours.len());
             if let (Some(near), Ok(node)) = (neighbours.get(node), u32::try_from(node)) {
                 self.kick(node, near);
             }
@@ -72,7 +73,7 @@ impl<'a> Search<'a> {
         }
         let reserves = |near: u32| (0..self.problem.kinds.len()).any(|kind| self.cap(kind, near) > 0);
         let mut order: Vec<u32> = near.iter().copied().filter(|it| *it != node && reserves(*it)).collect();
-        self.dice.shuffle(&mut order);
+        self.dice.0.shuffle(&mut order);
         order.truncate(MAX_NEIGHBOURS);
         for near in &order {
             while self.lower(*near) {}
@@ -88,11 +89,11 @@ impl<'a> Search<'a> {
     /// What a node's reserve is raised to: by what a pod demands, or by what a neighbour reserves, so that it could
     /// take its place. None if there is no room for that.
     fn raised(&mut self, node: u32, near: &[u32]) -> Option<Vec<i64>> {
-        let by: Vec<i64> = if self.dice.below(3) == 0 {
-            let near = *near.get(self.dice.below(near.len()))?;
+        let by: Vec<i64> = if self.dice.0.below(3) == 0 {
+            let near = *near.get(self.dice.0.below(near.len()))?;
             (0..self.problem.kinds.len()).map(|kind| self.cap(kind, near)).collect()
         } else {
-            self.problem.pods.get(self.dice.below(self.problem.pods.len()))?.demand.clone()
+            self.problem.pods.get(self.dice.0.below(self.problem.pods.len()))?.demand.clone()
         };
         let kinds = by.into_iter().enumerate().map(|(kind, by)| {
             let raised = self.cap(kind, node) + by;
@@ -107,7 +108,7 @@ impl<'a> Search<'a> {
         let mut again = true;
         while again {
             again = false;
-            self.dice.shuffle(&mut order);
+            self.dice.0.shuffle(&mut order);
             for node in &order {
                 while self.lower(*node) {
                     again = true;
@@ -166,7 +167,7 @@ impl<'a> Search<'a> {
         let covered = |pod: &usize| self.layout.pair(*pod).is_some_and(|pair| pair.1 == backup);
         let mut pods: Vec<usize> = self.layout.on(failing).iter().copied().filter(covered).collect();
         pods.retain(|pod| self.demand(*pod, excess.kind) > 0);
-        self.dice.shuffle(&mut pods);
+        self.dice.0.shuffle(&mut pods);
         pods.sort_by_key(|pod| {
             let demand = self.demand(*pod, excess.kind);
             if demand >= need { (0, demand) } else { (1, -demand) }
@@ -340,26 +341,9 @@ fn neighbours(problem: &Problem) -> Vec<Vec<u32>> {
 // === impl Dice ===
 
 impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end.max(1) as u64).unwrap_or(0)
-    }
-
-    fn shuffle<T>(&mut self, list: &mut [T]) {
-        for last in (1..list.len()).rev() {
-            list.swap(last, self.below(last + 1));
-        }
-    }
-
     /// Has a list begin anywhere.
     fn turn<T>(&mut self, list: &mut [T]) {
-        let by = self.below(list.len());
+        let by = self.0.below(list.len());
         if by < list.len() {
             list.rotate_left(by);
         }

@@ -6,8 +6,8 @@
 //!
 //! A prediction is often wrong, for short delays above all. It only chooses whom to measure.
 
-use super::ring::mix;
 use super::roster::Id;
+use crate::random::mix;
 
 /// Dimensions besides the height (Serf: `Dimensionality`).
 const DIMENSIONS: usize = 8;

@@ -2,6 +2,7 @@
 //! measure it as it measures, all are connected, and who comes or goes changes the lists of its neighbours only.
 
 use super::roster::{Id, Roster};
+use crate::random::mix;
 
 /// The agents in the order of their hashes.
 #[derive(Debug, Default)]
@@ -36,17 +37,10 @@ impl Ring {
     }
 }
 
-/// FNV-1a, mixed once more (splitmix64), because names often differ in their last character only.
+/// FNV-1a, mixed once more, because names often differ in their last character only.
 pub(super) fn hash(name: &str) -> u64 {
     let fnv = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     mix(fnv)
-}
-
-/// Spreads a number over all bits.
-pub(super) fn mix(number: u64) -> u64 {
-    let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }

@@ -69,7 +69,7 @@ mod tests {
         let (mut window, mut all) = (ReplayWindow::default(), BTreeSet::new());
         let (mut random, mut base) = (Random(1), 1_000_u32);
         for _ in 0..200_000 {
-            let random = random.next();
+            let random = random.below(u32::MAX);
             base += if random.is_multiple_of(97) { random % 700 } else { random % 3 };
             let number = base - (random >> 8) % 300;
             let highest: u32 = all.last().copied().unwrap_or(0);

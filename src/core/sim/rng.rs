@@ -1,10 +1,12 @@
-//! Random numbers by a seed (splitmix64): the same seed gives the same numbers on every machine.
+//! Random numbers by a seed.
 
 use std::time::Duration;
 
+use crate::random::Random;
+
 /// A source of random numbers.
 #[derive(Clone, Debug)]
-pub(super) struct Rng(u64);
+pub(super) struct Rng(Random);
 
 /// So many in a thousand.
 pub(super) type Permille = u64;
@@ -15,20 +17,12 @@ impl Rng {
     /// The numbers of this seed.
     pub(super) fn new(seed: u64) -> Self {
         // Neighbouring seeds must not give neighbouring numbers, which one step of the mixer prevents.
-        let mut rng = Self(seed ^ 0x5851_f42d_4c95_7f2d);
-        Self(rng.next())
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Self(Random(Random(seed ^ 0x5851_f42d_4c95_7f2d).draw()))
     }
 
     /// A number from `low` to `high`, both included.
     pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low + 1)
+        low + self.0.draw() % (high - low + 1)
     }
 
     /// An index below `len`, which must not be 0.

@@ -8,6 +8,7 @@ use crate::delay::{
 };
 use crate::model::{Delay, Node, NodeName, Time};
 use crate::placement::{NodeSlot, Nodes};
+use crate::random::Random;
 use DelaySource::{File, Goldpinger, Probe};
 
 /// How often an agent reports, in seconds, in these tests.
@@ -264,23 +265,16 @@ impl Reckoning {
     }
 }
 
-/// Small numbers in a row that looks random and is the same each time (splitmix64).
-struct Dice(u64);
+/// What is left to chance.
+struct Dice(Random);
 
 impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % n
-    }
-
     fn node(&mut self) -> NodeName {
-        ["a", "b", "c", "d", "e"][usize::try_from(self.below(5)).unwrap()].into()
+        ["a", "b", "c", "d", "e"][self.0.below(5_usize)].into()
     }
 
     fn delay(&mut self) -> Option<Delay> {
-        let drawn = u32::try_from(self.below(5)).unwrap();
+        let drawn = self.0.below(5);
         if drawn == 0 { None } else { millis(drawn) }
     }
 
@@ -288,9 +282,9 @@ impl Dice {
         let orders =
             [vec![Probe, Goldpinger, File], vec![File, Probe], vec![Goldpinger, File, Probe], vec![Probe]];
         DelayRules {
-            sources: orders[usize::try_from(self.below(4)).unwrap()].clone(),
-            statistic: Statistic::ALL[usize::try_from(self.below(3)).unwrap()],
-            stale_after: (self.below(2) == 0).then(|| Duration::from_secs(45)),
+            sources: orders[self.0.below(4_usize)].clone(),
+            statistic: Statistic::ALL[self.0.below(3_usize)],
+            stale_after: (self.0.below(2) == 0).then(|| Duration::from_secs(45)),
             // Frozen delays are for the tables.
             anchor_grace: Some(Duration::ZERO),
             ..DelayRules::default()
@@ -300,14 +294,14 @@ impl Dice {
     fn report(&mut self) -> Report {
         let from = self.node();
         let mut rows: Vec<Measurement> = Vec::new();
-        for _ in 0..self.below(4) {
+        for _ in 0..self.0.below(4) {
             let peer = self.node();
             let statistics = Statistics {
                 min: self.delay(),
                 p50: self.delay(),
                 p95: self.delay(),
-                samples: u16::try_from(self.below(8)).unwrap(),
-                age: (self.below(3) > 0).then(|| Duration::from_secs(self.below(70))),
+                samples: u16::try_from(self.0.below(8)).unwrap(),
+                age: (self.0.below(3) > 0).then(|| Duration::from_secs(self.0.below(70))),
                 ..Statistics::default()
             };
             if peer != from && rows.iter().all(|row| row.peer != peer) {
@@ -316,9 +310,9 @@ impl Dice {
         }
         Report {
             from,
-            source: [Probe, Goldpinger, File][usize::try_from(self.below(3)).unwrap()],
-            every: (self.below(5) > 0).then(|| Duration::from_secs(10 + self.below(20))),
-            starved: self.below(6) == 0,
+            source: [Probe, Goldpinger, File][self.0.below(3_usize)],
+            every: (self.0.below(5) > 0).then(|| Duration::from_secs(10 + self.0.below(20))),
+            starved: self.0.below(6) == 0,
             rows,
         }
     }
@@ -327,7 +321,7 @@ impl Dice {
 #[test]
 fn rows_in_use_are_what_a_plain_reckoning_gives() {
     for seed in 0..300 {
-        let mut dice = Dice(seed);
+        let mut dice = Dice(Random(seed));
         let rules = dice.rules();
         let (mut table, mut nodes) = (DelayTable::new(rules.clone()), Nodes::default());
         let mut reckoning = Reckoning::default();
@@ -337,12 +331,12 @@ fn rows_in_use_are_what_a_plain_reckoning_gives() {
         }
         let mut now = Time::ZERO;
         for step in 0..60 {
-            now = now + Duration::from_secs(dice.below(15));
+            now = now + Duration::from_secs(dice.0.below(15));
             while table.review_due(&nodes, now).is_some() {}
-            match dice.below(10) {
+            match dice.0.below(10) {
                 0 => {
                     // The row of a is asked for late, or given up and asked for again, or the file changed.
-                    if dice.below(3) == 0 {
+                    if dice.0.below(3) == 0 {
                         table.retain(|_| false);
                     }
                     let to: Vec<(NodeName, Delay)> =

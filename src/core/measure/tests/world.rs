@@ -2,22 +2,7 @@
 
 use super::*;
 use crate::delay::{DelaySource, Measurement, Report, Statistics};
-
-/// Random numbers by a seed (splitmix64).
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        super::super::ring::mix(self.0)
-    }
-
-    /// From 0 to 1.
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
-    pub(super) fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
+use crate::random::Random;
 
 /// Where a node is, in km, and what its access adds one way, in ms.
 #[derive(Clone, Copy)]
@@ -38,7 +23,7 @@ impl World {
     pub(super) fn new(n: usize, seed: u64) -> Self {
         let mut random = Random(seed);
         let place = |random: &mut Random| {
-            let mut town = Random(1 + random.next() % 20);
+            let mut town = Random(1 + random.draw() % 20);
             let (x, y) = (town.unit() * 2000.0, town.unit() * 1500.0);
             Place {
                 x: x + random.unit() * 40.0,

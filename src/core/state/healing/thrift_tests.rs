@@ -127,12 +127,13 @@ fn nobody_is_uncovered_while_less_is_reserved() {
         if plan.steps.iter().all(|step| !step.moves) {
             pass_and_check(&mut field, 120);
             assert_eq!(memory(reserved(&field)), plan.after, "{seed}: {plan:?}");
+            assert!(reserved(&field) <= before, "{seed}");
         } else {
             // Who replaces a pod that is moved is not covered before it is there, and not on its own node.
+            // It is covered where least has to be added at that moment, be it more than was planned: the next plan mends it.
             field.pass(240);
             assert_eq!(wrong(&field), [], "{seed}: {:#?}", field.bench.done);
         }
-        assert!(reserved(&field) <= before, "{seed}");
         saved += before - reserved(&field);
     }
     assert!(saved > 5, "{saved} GiB");
