@@ -1,10 +1,11 @@
 //! The bed: hosts, links between each two of them, and an agent on each host that probes all others.
 
 use crate::agent::{Agent, Asks, Priority, Transport};
-use links::{HostSpec, Link, Loss, Network, Passage};
+use links::{HostSpec, Link, Loss, Network, Passage, Running};
 use serde_json::Value;
 use std::{
     fs,
+    num::NonZero,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -47,6 +48,7 @@ impl Run {
             network.set(&name(from), &name(to), link).unwrap();
         }
         let keys = keys();
+        let _awake = (self.priority == Priority::First).then(|| keep_awake(&network));
         let agents: Vec<Agent> = (0..self.hosts).map(|host| self.start(&network, &keys, host)).collect();
         await_that("every agent has its samples", || agents.iter().all(|agent| self.is_done(agent)));
         agents.iter().for_each(Agent::terminate);
@@ -78,6 +80,20 @@ pub(crate) fn turn() -> MutexGuard<'static, ()> {
 pub(crate) fn network(hosts: usize) -> Network {
     let spec = |place| HostSpec::new(name(place)).setting("net/ipv4/ping_group_range", "0 2147483647");
     Network::start(1, &(0..hosts).map(spec).collect::<Vec<_>>()).unwrap()
+}
+
+/// Work for every processor that gives way to all other. One that has nothing to do sleeps, and in a virtual machine it takes
+/// a tenth of a millisecond to wake up: the links, which can't know that, would then give delays that are longer than they
+/// say.
+fn keep_awake(network: &Network) -> Vec<Running> {
+    let host = &network.hosts()[0];
+    let count = thread::available_parallelism().map_or(1, NonZero::get);
+    let work = || {
+        let mut command = host.command("chrt");
+        command.args(["--idle", "0", "sh", "-c", "while :; do :; done"]);
+        host.spawn(command).unwrap()
+    };
+    (0..count).map(|_| work()).collect()
 }
 
 /// A folder with a key that all agents have.
