@@ -21,7 +21,7 @@ fn lease(bed: &Bed, node: &str) {
 }
 
 /// The scheduler says something of a node or a pod at this minute.
-fn tell(bed: &Bed, kind: &str, name: &str, reason: &str, note: &str, minute: u32) {
+pub(crate) fn tell(bed: &Bed, kind: &str, name: &str, reason: &str, note: &str, minute: u32) {
     let path = if kind == "Node" { format!("/api/v1/nodes/{name}") } else { format!("{PODS}/{name}") };
     let object = bed.cp.client().get(&path).unwrap();
     let event = json!({

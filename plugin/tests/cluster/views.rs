@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, Said};
+use crate::failover::tell;
 
 const NODES: [(&str, &str, &str); 4] = [
     ("edge-1", "bud", "4Gi"),
@@ -70,6 +71,9 @@ fn start() -> Bed {
     for pod in pods {
         bed.cp.client().create(path, &pod).unwrap();
     }
+    let note =
+        "It should be moved, as its bound to edge-1 is broken; but no node is better: 3 nodes are too far";
+    tell(&bed, "Pod", "broken", "NoBetterNode", note, 9);
     bed
 }
 
