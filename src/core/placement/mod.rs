@@ -35,9 +35,9 @@ pub use affinity_index::AffinityIndex;
 pub use allocation::{ResourceSpec, ScoredResource};
 pub use backups::{
     AtHold, BACKUP_ANNOTATION, BACKUP_LABEL, BACKUP_NAMESPACE, BACKUP_NODE_ANNOTATION, BackupMode,
-    BackupPolicy, BackupRule, BackupSearch, Backups, FailoverRule, HANDOVER_TAINT, IN_PLACE_OF_ANNOTATION,
-    MOVE_ANNOTATION, MoveRule, NoBackup, NoSearch, Reoptimize, WantsBackup, is_backup, judge_at_hold,
-    unplaced,
+    BackupPolicy, BackupRule, BackupSearch, Backups, FAILOVER_ANNOTATION, FailoverRule, HANDOVER_TAINT,
+    IN_PLACE_OF_ANNOTATION, MOVE_ANNOTATION, MoveRule, NoBackup, NoSearch, Owed, Reoptimize, WantsBackup,
+    is_backup, judge_at_hold, unplaced, unreadable,
 };
 pub use budgets::Budgets;
 use cycle::spread;

@@ -1,11 +1,14 @@
 //! Whose pods are covered, and how strictly.
 
-use super::{MoveRule, is_backup};
+use super::{MOVE_ANNOTATION, MoveRule, is_backup};
 use crate::delay::DelayConstraints;
 use crate::model::{Name, Pod};
 
 /// Annotation of a pod: `"true"`, it is covered by a backup; `"false"`, it is not.
 pub const BACKUP_ANNOTATION: &str = "kubectl-edge.dev/backup";
+/// Annotation of a pod: `fast` to go from a failed node on the word of its neighbours alone, though two of it may run for a
+/// while; `true` on the pods of a Job to let them go at all; `false` to stay whatever happens.
+pub const FAILOVER_ANNOTATION: &str = "kubectl-edge.dev/failover";
 /// Annotation that the scheduler writes: the node where the pod's backup is.
 pub const BACKUP_NODE_ANNOTATION: &str = "kubectl-edge.dev/backup-node";
 /// Annotation that the scheduler writes into a pod that came for a hold: the UID of the pod in whose place it came.
@@ -56,6 +59,10 @@ pub struct FailoverRule {
     /// Whether those that ask for it are on the word of their node's neighbours alone.
     pub is_fast: bool,
 }
+
+/// What the annotations of a pod may say that are about failures and moves.
+const WORDS: [(&str, &[&str]); 2] =
+    [(FAILOVER_ANNOTATION, &["fast", "true", "false"]), (MOVE_ANNOTATION, &["true", "false"])];
 
 /// Whether a pod is to be covered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +150,17 @@ impl BackupRule {
             None => WantsBackup::No,
         }
     }
+}
+
+/// What is wrong with an annotation of the pod that is about failures or moves; none if nothing is.
+///
+/// Whoever wrote a word that means nothing wanted something, and finds that out when it matters, if nobody says so before.
+pub fn unreadable(pod: &Pod) -> Option<String> {
+    WORDS.iter().find_map(|(key, words)| {
+        let value = pod.annotations.get(key).filter(|value| !words.contains(value))?;
+        let known: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+        Some(format!("annotation {key}: value {value:?} is none of {}", known.join(", ")))
+    })
 }
 
 #[cfg(test)]

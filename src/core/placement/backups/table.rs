@@ -34,7 +34,16 @@ pub struct Backups {
     /// Why no backup can be made anywhere, if so.
     pub refused: Option<Name>,
     /// What pods that belong to a node wait for there: backups leave that free.
-    pub owed: BTreeMap<NodeSlot, Resources>,
+    pub owed: BTreeMap<NodeSlot, Owed>,
+}
+
+/// What backups leave to others on a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owed {
+    /// What these request together.
+    pub requests: Resources,
+    /// How many they are: a backup takes the place of a pod as well.
+    pub pods: i64,
 }
 
 /// Whether a pod is a backup.
@@ -109,10 +118,17 @@ impl Backups {
         let mut room = node.node.allocatable.clone();
         room.subtract(&node.usage.requested);
         room.add(&self.held(node.slot));
-        // Who would not fit without backups either is not helped by their going.
-        if let Some(owed) = self.owed.get(&node.slot).filter(|owed| owed.exceeding(&room).is_nothing()) {
-            room.subtract(owed);
+        let Some(Owed { requests, pods }) = self.owed.get(&node.slot) else { return room };
+        let backups = i64::try_from(self.on(node.slot).len()).unwrap_or(i64::MAX);
+        let places = node.node.allowed_pods - (node.usage.num_pods() - backups) - pods;
+        if places < 0 || !requests.exceeding(&room).is_nothing() {
+            // Who would not fit without backups either is not helped by their going.
+            return room;
         }
+        if places < backups.max(1) {
+            return Resources::default();
+        }
+        room.subtract(requests);
         room
     }
 

@@ -4,7 +4,7 @@ use crate::model::Pod;
 use crate::placement::{
     BACKUP_ANNOTATION, BACKUP_NODE_ANNOTATION, BackupMode, BackupPolicy, BackupRule, BackupSearch,
     ClusterEvent, Cycle, MoveRule, NodeFilter, NodeSlot, NodeView, Plugin, PreFilter, Reason, Rejection,
-    Verdict, WantsBackup,
+    Verdict, WantsBackup, unreadable,
 };
 
 /// Chooses the node that has a pod's backup: another one, within the pod's own delay constraints and fit for it in
@@ -58,6 +58,9 @@ impl Plugin for BackupReservation {
         // Who looks for a backup asks what the others say.
         if cycle.lost.is_some() {
             return PreFilter::Skip;
+        }
+        if let Some(text) = unreadable(cycle.pod) {
+            return PreFilter::Reject(Rejection::unresolvable(Reason::said(text)));
         }
         let policy = match self.rule.wants(cycle.pod) {
             WantsBackup::Yes => Some(self.rule.policy),

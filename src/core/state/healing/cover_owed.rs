@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::model::{NodeName, NodeSelector, Pod, PodUid, Resources};
-use crate::placement::NodeSlot;
+use crate::placement::{self, NodeSlot};
 use crate::state::State;
 
 /// The pods that wait for one node alone.
@@ -46,10 +46,13 @@ impl State {
 
     fn sum_up_owed(&mut self, slots: impl Iterator<Item = NodeSlot>) {
         for slot in slots {
-            let mut owed = Resources::default();
+            let mut owed = placement::Owed::default();
             let here = self.cover.owed.pods.values().filter(|(target, _)| *target == slot);
-            here.for_each(|(_, requests)| owed.add(requests));
-            if owed.is_nothing() {
+            for (_, requests) in here {
+                owed.requests.add(requests);
+                owed.pods += 1;
+            }
+            if owed.pods == 0 {
                 self.snapshot.backups.owed.remove(&slot);
             } else {
                 self.snapshot.backups.owed.insert(slot, owed);

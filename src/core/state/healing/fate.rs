@@ -2,11 +2,8 @@
 
 use crate::delay::DelayConstraints;
 use crate::model::{AccessModes, Disk, Name, Pod, PodVolume, Taint, TaintEffect};
+pub use crate::placement::FAILOVER_ANNOTATION;
 use crate::placement::Snapshot;
-
-/// On a pod: `fast` to go on the word of its node's neighbours alone, though two of it may run for a while; `true` on
-/// the pods of a Job to let them go at all; `false` to stay whatever happens.
-pub const FAILOVER_ANNOTATION: &str = "kubectl-edge.dev/failover";
 
 /// What becomes of a pod whose node has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -234,3 +234,22 @@ fn what_is_to_be_measured_follows_from_who_waits_and_who_is_placed() {
     });
     assert_eq!(anchors.collect::<Vec<_>>(), ["a 10 waits [NodeName(\"b\")]", "b 5 waits []"]);
 }
+
+#[test]
+fn anchors_in_a_circle_wait_and_say_for_whom_and_nothing_runs_away() {
+    let mut bench = Bench::new();
+    bench.put(&near("db", "5", pod("web", 1)));
+    bench.put(&near("web", "5", pod("db", 1)));
+    let mut said = bench.actions();
+    said.retain(|line| line.contains("is not placed"));
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with("web: ") && said[0].contains("anchor db is not placed"), "{said:?}");
+    assert!(said[1].starts_with("db: ") && said[1].contains("anchor web is not placed"), "{said:?}");
+    // They are looked at again now and then, as all that wait, and no oftener.
+    let mut again = 0;
+    for _ in 0..600 {
+        bench.wait(1);
+        again += bench.actions().len();
+    }
+    assert!(again <= 4, "{again}");
+}

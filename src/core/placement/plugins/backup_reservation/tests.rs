@@ -128,6 +128,25 @@ fn an_annotation_that_says_neither_is_named() {
 }
 
 #[test]
+fn a_word_that_means_nothing_is_named() {
+    let said = |key: &'static str, value: &'static str, expected: &str| {
+        let pod = Pod { annotations: [(key, value)].into_iter().collect(), ..pod("web").build() };
+        check(&cluster(&nodes(), &[]), BackupPolicy::BestEffort, &pod, expected);
+    };
+    said(
+        "kubectl-edge.dev/failover",
+        "Fast",
+        "0/3 nodes are available: annotation kubectl-edge.dev/failover: value \"Fast\" is none of \"fast\", \"true\", \"false\"",
+    );
+    said(
+        "kubectl-edge.dev/move",
+        "never",
+        "0/3 nodes are available: annotation kubectl-edge.dev/move: value \"never\" is none of \"true\", \"false\"",
+    );
+    said("kubectl-edge.dev/failover", "false", "a none");
+}
+
+#[test]
 fn what_can_cure_wakes_and_nothing_else() {
     let rule = |policy| BackupReservation {
         rule: BackupRule { mode: BackupMode::OnRequest, policy, ..BackupRule::default() },
