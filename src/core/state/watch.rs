@@ -104,7 +104,7 @@ impl State {
         if self.tombstones.has_pod(&pod.uid) || self.is_outdated(&pod) {
             return;
         }
-        self.backup_made(&pod);
+        self.backup_made(&pod, now);
         self.owe(&pod);
         if let Some(replaced) = self.known(&pod.key).filter(|known| known.uid != pod.uid) {
             self.pod_gone(&replaced, now);

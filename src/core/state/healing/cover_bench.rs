@@ -31,6 +31,8 @@ pub(super) struct Bench {
     pub(super) down_since: BTreeMap<String, Time>,
     /// What the server says to who makes backups, if it makes none.
     pub(super) refuses: Option<String>,
+    /// The largest backup that it makes, in GiB.
+    pub(super) largest: i64,
 }
 
 pub(super) fn node(name: &str, gib: i64) -> Node {
@@ -102,6 +104,7 @@ impl Bench {
             done: Vec::new(),
             down_since: BTreeMap::new(),
             refuses: None,
+            largest: i64::MAX,
         };
         bench.list();
         bench
@@ -229,11 +232,12 @@ impl Bench {
     fn answer_about_backup(&mut self, action: Action) {
         match action {
             Action::CreateBackup(BackupPod { key, node, requests }) => {
+                let gib = requests.memory.0 >> 30;
                 let outcome = match self.refuses.clone() {
                     Some(why) => CoverOutcome::Refused(why),
+                    None if gib > self.largest => CoverOutcome::Refused("too large".to_owned()),
                     None => CoverOutcome::Done,
                 };
-                let gib = requests.memory.0 >> 30;
                 if outcome == CoverOutcome::Done {
                     self.put(Pod { requests, ..backup(&key.name, node.as_str(), gib) });
                 }

@@ -1,6 +1,6 @@
 //! What comes of what was asked for: backups that are there, gone or refused, and what was written into pods.
 
-use super::cover_pieces::{BACKOFF, HeldUp, Refused, UNSEEN};
+use super::cover_pieces::{BACKOFF, HeldUp, UNSEEN};
 use super::cover_reserve::serial_of;
 use crate::model::{NodeName, Phase, Pod, PodKey, PodUid, Time};
 use crate::placement::{ClusterEvent, NodeSlot, is_backup};
@@ -8,6 +8,11 @@ use crate::state::{Action, BackupsTurn, CoverOutcome, CoverWrite, PodRef, State}
 
 /// How many writes into pods may be on their way at once.
 pub(super) const MAX_WRITES: usize = 16;
+/// After so many requests for one backup that came to nothing this is told: a webhook that does not answer is mended by
+/// nobody who does not know.
+const IN_VAIN: u32 = 4;
+/// After so many it is asked for less and less often.
+const LONG_IN_VAIN: u32 = 8;
 
 // === impl State ===
 
@@ -15,22 +20,28 @@ impl State {
     /// Making a backup came to an end.
     pub(in crate::state) fn apply_backup_made(&mut self, key: &PodKey, outcome: &CoverOutcome, now: Time) {
         self.send_more();
-        match outcome {
-            CoverOutcome::Done => self.backups_are_made(now),
-            CoverOutcome::Refused(why) => self.backups_are_refused(why, now),
-            CoverOutcome::Unknown(_) => (),
-        }
+        // If it is known no more, the watch has told that it is there.
         let Some(asked) = self.cover.pieces.asked.get_mut(key) else { return };
         asked.in_flight = false;
-        self.cover.nodes_due.insert(asked.slot);
+        let slot = asked.slot;
+        self.cover.nodes_due.insert(slot);
         match outcome {
-            CoverOutcome::Done => asked.again = now + UNSEEN,
-            // It may have been made after all. Made again it has the same name, so there is never a second one.
-            CoverOutcome::Unknown(_) => {
-                asked.failures += 1;
-                asked.again = now + self.config.backoff.after(asked.failures);
+            CoverOutcome::Done => {
+                asked.again = now + UNSEEN;
+                self.backups_are_made(slot, now);
             }
-            CoverOutcome::Refused(_) => {
+            // It may have been made after all. Made again it has the same name, so there is never a second one.
+            CoverOutcome::Unknown(why) => {
+                asked.failures += 1;
+                let failures = asked.failures;
+                let backoff = if failures <= LONG_IN_VAIN { self.config.backoff } else { BACKOFF };
+                asked.again = now + backoff.after(failures);
+                if failures >= IN_VAIN {
+                    self.backups_are_refused_on(slot, why, now);
+                }
+            }
+            CoverOutcome::Refused(why) => {
+                self.backups_are_refused(slot, why, now);
                 self.cover.pieces.asked.remove(key);
                 if let Some(freed) = self.cache.remove(&mut self.snapshot, key) {
                     self.wake(&ClusterEvent::PodFreed(&freed.pod), now);
@@ -140,9 +151,10 @@ impl State {
     }
 
     /// The watch tells of a pod by the name of a backup that was asked for: it counts no longer as asked for.
-    pub(in crate::state) fn backup_made(&mut self, pod: &Pod) {
-        if self.cover.pieces.asked.remove(&pod.key).is_some() {
+    pub(in crate::state) fn backup_made(&mut self, pod: &Pod, now: Time) {
+        if let Some(asked) = self.cover.pieces.asked.remove(&pod.key) {
             self.cache.remove(&mut self.snapshot, &pod.key);
+            self.backups_are_made(asked.slot, now);
         }
     }
 
@@ -192,26 +204,71 @@ impl State {
         true
     }
 
-    fn backups_are_made(&mut self, now: Time) {
-        if self.cover.pieces.refused.take().is_none() {
-            return;
+    /// One was made on a node. What was refused on others is tried once more now, for that may be over too.
+    fn backups_are_made(&mut self, slot: NodeSlot, now: Time) {
+        let Some(refused) = &mut self.cover.pieces.refused else { return };
+        refused.nodes.remove(&slot);
+        refused.is_partial = true;
+        refused.until = Time::ZERO;
+        for node in refused.nodes.values_mut() {
+            node.until = now;
         }
-        self.snapshot.backups.refused = None;
-        self.actions.push_back(Action::AnnounceBackups(BackupsTurn::Made));
-        self.cover.nodes_due.extend(self.snapshot.backups.keepers());
-        self.wake(&ClusterEvent::BackupsChanged, now);
+        if refused.nodes.is_empty() {
+            self.cover.pieces.refused = None;
+            self.actions.push_back(Action::AnnounceBackups(BackupsTurn::Made));
+        }
+        self.backups_may_be_made(now);
     }
 
-    fn backups_are_refused(&mut self, why: &str, now: Time) {
-        let before = self.cover.pieces.refused.take();
-        let failures = before.as_ref().map_or(0, |it| it.failures) + 1;
+    /// One was refused on a node, as all would be as far as is known.
+    fn backups_are_refused(&mut self, slot: NodeSlot, why: &str, now: Time) {
+        self.backups_are_refused_on(slot, why, now);
+        let Some(refused) = self.cover.pieces.refused.as_mut().filter(|it| !it.is_partial) else { return };
+        self.snapshot.backups.refused = Some(why.into());
+        // What was asked for at once is refused at once, and counts once.
+        if refused.until <= now {
+            refused.failures += 1;
+            refused.until = now + BACKOFF.after(refused.failures);
+        }
+    }
+
+    /// One was not made on a node, which says nothing of others.
+    fn backups_are_refused_on(&mut self, slot: NodeSlot, why: &str, now: Time) {
         // Further ones may say it in other words; it is the same to whoever has to mend it.
-        if before.is_none() {
+        if self.cover.pieces.refused.is_none() {
             self.actions.push_back(Action::AnnounceBackups(BackupsTurn::Refused(why.to_owned())));
         }
-        let until = now + BACKOFF.after(failures);
-        self.snapshot.backups.refused = Some(why.into());
-        self.cover.pieces.refused = Some(Refused { until, failures });
+        let refused = self.cover.pieces.refused.get_or_insert_default();
+        let node = refused.nodes.entry(slot).or_insert(HeldUp { until: now, failures: 0 });
+        node.failures += 1;
+        node.until = now + BACKOFF.after(node.failures);
+    }
+
+    /// What was refused is tried again. If nobody needs it any more, nobody would ever find out that it is possible.
+    pub(super) fn refused_long_enough(&mut self, now: Time) {
+        let keepers: Vec<NodeSlot> = self.snapshot.backups.keepers().collect();
+        if keepers.iter().any(|slot| self.is_short(*slot)) {
+            self.cover.nodes_due.extend(keepers);
+        } else {
+            self.cover.pieces.refused = None;
+            self.backups_may_be_made(now);
+        }
+    }
+
+    /// Nothing is missing on a node, so what was refused there is of no concern any more, if others are made.
+    pub(super) fn refused_no_more(&mut self, slot: NodeSlot, now: Time) {
+        let pieces = &self.cover.pieces;
+        let was_refused =
+            pieces.refused.as_ref().is_some_and(|it| it.is_partial && it.nodes.contains_key(&slot));
+        if was_refused && !pieces.is_asked_on(slot) {
+            self.backups_are_made(slot, now);
+        }
+    }
+
+    fn backups_may_be_made(&mut self, now: Time) {
+        self.snapshot.backups.refused = None;
+        self.cover.nodes_due.extend(self.snapshot.backups.keepers());
+        self.wake(&ClusterEvent::BackupsChanged, now);
     }
 
     /// Something is on its way no longer, so something else may be.

@@ -60,11 +60,30 @@ pub(super) struct HeldUp {
     pub(super) failures: u32,
 }
 
-/// The server makes no backups.
-#[derive(Clone, Debug)]
+/// The server makes no backups, or not those that it is asked for on some nodes.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Refused {
+    /// Until then none is asked for where one was refused, as long as none was made.
     pub(super) until: Time,
+    /// How often all were refused.
     pub(super) failures: u32,
+    /// The nodes whose last one was refused, and until when none is asked for there, if others were made.
+    pub(super) nodes: BTreeMap<NodeSlot, HeldUp>,
+    /// Whether others were made, or may be: what is refused are those of some nodes, by their size for example.
+    pub(super) is_partial: bool,
+}
+
+// === impl Refused ===
+
+impl Refused {
+    /// Until when none is asked for on this node. Where none was refused it may be another matter, so one is tried.
+    pub(super) fn until_on(&self, slot: NodeSlot) -> Time {
+        match self.nodes.get(&slot) {
+            None => Time::ZERO,
+            Some(node) if self.is_partial => node.until,
+            Some(_) => self.until,
+        }
+    }
 }
 
 // === impl Pieces ===

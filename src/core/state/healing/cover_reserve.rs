@@ -100,6 +100,9 @@ impl State {
         if missing.is_nothing() && self.has(Defect::GrowsThoughThereIsSlack) {
             return;
         }
+        if missing.is_nothing() {
+            self.refused_no_more(slot, now);
+        }
         if !missing.is_nothing() {
             self.make_where_it_fits(slot, missing, now);
         } else if !self.snapshot.backups.handed_over.contains(&slot) && !self.is_tainted(slot) {
@@ -203,7 +206,7 @@ impl State {
     /// Asks for a backup on a node, if that may be done now.
     fn make_backup(&mut self, slot: NodeSlot, requests: Resources, now: Time) {
         let held_up = self.cover.pieces.held_up.get(&slot).map(|it| it.until);
-        let refused = self.cover.pieces.refused.as_ref().map(|it| it.until);
+        let refused = self.cover.pieces.refused.as_ref().map(|it| it.until_on(slot));
         if let Some(until) = held_up.into_iter().chain(refused).max().filter(|until| now < *until) {
             self.cover.nodes_later.insert((until, slot));
             return;
@@ -295,7 +298,7 @@ impl State {
             && refused.until != Time::ZERO
         {
             refused.until = Time::ZERO;
-            self.cover.nodes_due.extend(self.snapshot.backups.keepers());
+            self.refused_long_enough(now);
         }
     }
 }

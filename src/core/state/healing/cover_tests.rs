@@ -130,6 +130,100 @@ fn what_the_server_refuses_is_told_once_and_tried_less_and_less() {
 }
 
 #[test]
+fn what_is_refused_for_its_size_keeps_nothing_else_from_being_made() {
+    let mut bench = Bench::new(&[]);
+    bench.largest = 2;
+    bench.put(on(pod("large", 4, "10"), "a", None));
+    bench.expect(&["make 4 on b", "large has its backup on b", "Refused(\"too large\")"]);
+    bench.pass(100);
+    bench.done.clear();
+    // Another one, elsewhere, which is made in spite of it, and soon. It is told neither that it is over nor once more that
+    // it is not.
+    bench.put(on(pod("small", 1, "30"), "a", None));
+    bench.pass(2);
+    assert!(bench.done.iter().any(|it| it.starts_with("make 1 on")), "{:?}", bench.done);
+    bench.pass(60);
+    let done = std::mem::take(&mut bench.done);
+    assert_eq!(done.iter().filter(|it| it.starts_with("make 1 on")).count(), 1, "{done:?}");
+    assert!(done.iter().filter(|it| *it == "make 4 on b").count() < 8, "{done:?}");
+    assert!(!done.iter().any(|it| it.starts_with("Refused") || it == "Made"), "{done:?}");
+    bench.put(on(pod("more", 1, "30"), "a", None));
+    bench.run();
+    assert!(bench.done.iter().any(|it| it.starts_with("make 1 on")), "at once: {:?}", bench.done);
+    bench.done.clear();
+    // It is over when nobody needs it any more, too.
+    bench.gone("large");
+    bench.pass(1);
+    assert!(bench.done.contains(&"Made".to_owned()), "{:?}", bench.done);
+}
+
+#[test]
+fn a_refusal_of_which_nobody_needs_the_end_is_forgotten() {
+    let mut bench = Bench::with(BackupPolicy::Required, &["a", "b", "c"].map(|name| node(name, 8)), &[]);
+    bench.refuses = Some("exceeded quota".to_owned());
+    bench.put(on(pod("one", 2, "10"), "a", None));
+    bench.run();
+    bench.put(pod("two", 1, "20"));
+    bench.run();
+    assert!(bench.done.iter().any(|it| it.contains("exceeded quota. ")), "it waits: {:?}", bench.done);
+    bench.refuses = None;
+    bench.gone("one");
+    bench.done.clear();
+    bench.pass(60);
+    assert!(bench.done.iter().any(|it| it.starts_with("two to ")), "{:?}", bench.done);
+}
+
+#[test]
+fn a_refusal_counts_once_however_many_were_asked_for_at_once() {
+    let mut bench = Bench::new(&[]);
+    bench.refuses = Some("exceeded quota".to_owned());
+    for (name, node) in [("one", "a"), ("two", "b"), ("three", "c"), ("four", "d")] {
+        bench.put(on(pod(name, 3, "30"), node, None));
+    }
+    bench.run();
+    bench.refuses = None;
+    bench.done.clear();
+    bench.pass(3);
+    assert!(bench.done.contains(&"Made".to_owned()), "after two seconds, not more: {:?}", bench.done);
+}
+
+#[test]
+fn what_comes_to_nothing_again_and_again_is_told_once() {
+    let mut bench = Bench::new(&[]);
+    bench.put(on(pod("one", 2, "10"), "a", None));
+    let (mut tries, mut is_up) = (0, false);
+    for second in 0..700 {
+        is_up |= second == 400;
+        while let Some(action) = bench.state.next(bench.now) {
+            match action {
+                Action::CreateBackup(BackupPod { key, .. }) if !is_up => {
+                    tries += 1;
+                    let outcome = CoverOutcome::Unknown("failed calling webhook".to_owned());
+                    bench.apply(Event::BackupMade(key, outcome));
+                }
+                other => bench.answer(other),
+            }
+        }
+        bench.now = bench.now + Duration::from_secs(1);
+    }
+    assert!((8..20).contains(&tries), "less and less: {tries}");
+    let told: Vec<&String> =
+        bench.done.iter().filter(|it| it.starts_with("Refused") || *it == "Made").collect();
+    assert_eq!(told, ["Refused(\"failed calling webhook\")", "Made"]);
+}
+
+#[test]
+fn a_pod_larger_than_any_other_node_of_its_radius_has_no_backup_and_that_is_said_once() {
+    let nodes = [node("a", 16), node("b", 8), node("c", 8)];
+    let mut bench = Bench::with(BackupPolicy::BestEffort, &nodes, &[]);
+    bench.put(on(pod("large", 12, "20"), "a", None));
+    bench.expect(&["backup of large missing"]);
+    bench.pass(300);
+    bench.expect(&[]);
+    assert_eq!(bench.state.cover_count().uncovered, 1);
+}
+
+#[test]
 fn an_anchor_beside_the_pod_counts_where_its_backup_is() {
     let labels = [("delay_db", "0")].into_iter().collect();
     let web = Pod { labels, ..pod("web", 1, "0") };
@@ -183,8 +277,30 @@ fn requests_of_unknown_outcome_are_sent_again_under_the_same_name() {
     bench.put(backup("edge-backup-b-1", "b", 2));
     bench.done.clear();
     bench.pass(60);
-    bench.expect(&[]);
+    bench.expect(&["Made"]);
     assert!(bench.state.cache().get(&PodKey::new(BACKUP_NAMESPACE, "edge-backup-b-1")).unwrap().confirmed);
+}
+
+/// A pod of a DaemonSet that waits for this node.
+fn awaiting(name: &str, node: &str, gib: i64) -> Pod {
+    let owner = Some(Owner { kind: "DaemonSet".into(), name: "agent".into() });
+    let terms = [on_name(&[&[node]])].into();
+    let required = Some(crate::model::NodeSelector { terms });
+    let node_affinity = crate::model::NodeAffinity { required, ..Default::default() };
+    Pod { owner, node_affinity, scheduler_name: "default-scheduler".into(), ..pod(name, gib, "0") }
+}
+
+#[test]
+fn the_place_of_a_pod_is_left_to_one_that_belongs_to_the_node() {
+    let nodes = ["a", "b", "c"].map(|name| Node { allowed_pods: 1, ..node(name, 8) });
+    let pods = [on(pod("one", 2, "20"), "a", Some("b")), backup("edge-backup-b-1", "b", 2)];
+    let mut bench = Bench::with(BackupPolicy::BestEffort, &nodes, &pods);
+    bench.expect(&[]);
+    // There is room for it, but no place.
+    bench.put(awaiting("agent", "b", 1));
+    bench.expect(&["take 2 from b", "make 2 on c", "one has its backup on c"]);
+    bench.put(awaiting("second", "c", 0));
+    bench.expect(&["backup of one missing", "take 2 from c", "one has its backup on none"]);
 }
 
 #[test]
@@ -192,12 +308,6 @@ fn room_is_left_to_a_pod_that_belongs_to_the_node() {
     let pods = [on(pod("one", 4, "20"), "a", Some("b")), backup("edge-backup-b-1", "b", 4)];
     let mut bench = Bench::new(&pods);
     bench.expect(&[]);
-    let owner = Some(Owner { kind: "DaemonSet".into(), name: "agent".into() });
-    let terms = [on_name(&[&["b"]])].into();
-    let required = Some(crate::model::NodeSelector { terms });
-    let node_affinity = crate::model::NodeAffinity { required, ..Default::default() };
-    let agent =
-        Pod { owner, node_affinity, scheduler_name: "default-scheduler".into(), ..pod("agent", 6, "0") };
-    bench.put(agent);
+    bench.put(awaiting("agent", "b", 6));
     bench.expect(&["take 4 from b", "make 4 on c", "one has its backup on c"]);
 }
