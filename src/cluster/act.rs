@@ -9,7 +9,7 @@ use std::time::Duration;
 use edge_core::model::NodeName;
 use edge_core::state::{
     Action, Announcement, BackupPod, BindOutcome, Binding, CoverOutcome, CoverWrite, Event, EvictOutcome,
-    Eviction, HandoverTaint, HealthNews, Knock, PodRef, PreemptOutcome, Preemption, ReadOutcome,
+    Eviction, Fence, HandoverTaint, HealthNews, Knock, PodRef, PreemptOutcome, Preemption, ReadOutcome,
     RelocateOutcome, Relocation, Report, VolumesOutcome, WriteVolumes,
 };
 use edge_core::wire::Interner;
@@ -32,7 +32,7 @@ use super::notice::{self, Notice, Notices};
 use super::object::{Pods, Received};
 use super::preempt::preempt;
 use super::relocate::relocate;
-use super::taint::taint;
+use super::taint::{Wanted, taint};
 use super::volumes;
 use crate::clock::Clock;
 use crate::cluster::Clients;
@@ -114,6 +114,7 @@ impl Actor {
             Action::CreateBackup(backup) => self.create_backup(backup),
             Action::DeleteBackup(pod) => self.delete_backup(pod),
             Action::TaintNode(wanted) => self.taint(wanted),
+            Action::FenceNode(wanted) => self.fence(wanted),
             Action::WriteCover(write) => self.write_cover(write),
             Action::AnnounceCover(turn) => self.notices.post(&Notice::cover(&turn)),
             Action::AnnounceBackups(turn) => self.notices.post(&Notice::backups(&notice::namespace(), &turn)),
@@ -139,9 +140,17 @@ impl Actor {
     fn taint(&mut self, wanted: HandoverTaint) {
         let client = self.client.clone();
         let (tenure, clock) = (self.tenure.clone(), self.clock);
-        let sent = wanted.clone();
+        let sent = Wanted::of_handover(&wanted);
         let outcome = async move { taint(&client, &sent, || tenure.holds(clock.now())).await };
         self.answer(wanted, outcome, Event::NodeTainted, given_up);
+    }
+
+    fn fence(&mut self, wanted: Fence) {
+        let client = self.client.clone();
+        let (tenure, clock) = (self.tenure.clone(), self.clock);
+        let sent = Wanted::of_fence(&wanted);
+        let outcome = async move { taint(&client, &sent, || tenure.holds(clock.now())).await };
+        self.answer(wanted, outcome, Event::NodeFenced, given_up);
     }
 
     fn write_cover(&mut self, write: CoverWrite) {

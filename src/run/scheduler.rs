@@ -125,6 +125,7 @@ impl Scheduler {
             | Action::CreateBackup(_)
             | Action::DeleteBackup(_)
             | Action::TaintNode(_)
+            | Action::FenceNode(_)
             | Action::WriteCover(_)
             | Action::AnnounceCover(_)
             | Action::AnnounceBackups(_) => {

@@ -109,6 +109,11 @@ pub(crate) fn of_nodes_that_fail(bed: &Bed) {
     assert_eq!(confirmed(bed), version["metadata"]["resourceVersion"]);
     check(bed, "failover-confirm-again", &["failover", "--confirm", "edge-2", "--yes"]);
     check(bed, "failover-confirmed", &["failover"]);
+    check(bed, "failover-fence", &["failover", "--confirm", "edge-2", "--fence", "--yes"]);
+    let node = bed.cp.client().get("/api/v1/nodes/edge-2").unwrap();
+    let said = &node["metadata"]["annotations"]["kubectl-edge.dev/fenced"];
+    assert_eq!(*said, version["metadata"]["resourceVersion"]);
+    check(bed, "failover-fence-again", &["failover", "--confirm", "edge-2", "--fence", "--yes"]);
     bed.cp
         .kubectl(&["taint", "node", "edge-2", "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"])
         .unwrap();

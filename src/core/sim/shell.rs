@@ -112,8 +112,9 @@ impl Run {
                 self.write_status(pod, node.map_or(NominatedNode::None, NominatedNode::Is));
             }
             Action::Preempt(preemption) => self.send_preemption(preemption)?,
-            // No pod has claims here.
+            // No pod has claims here, and nobody fences by us.
             Action::AnnouncePreempted(_)
+            | Action::FenceNode(_)
             | Action::WriteVolumes(_)
             | Action::AnnounceEvicted(_)
             | Action::Relocate(_)

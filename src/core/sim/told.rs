@@ -149,6 +149,7 @@ impl Run {
             | Event::BackupMade(..)
             | Event::BackupTaken(..)
             | Event::NodeTainted(..)
+            | Event::NodeFenced(..)
             | Event::CoverWritten(..)
             | Event::Leads(_) => (),
         }

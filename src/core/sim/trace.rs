@@ -173,7 +173,10 @@ impl Trace {
             NodeReason::FailoverResumed => self.saw(Sight::Resumed),
             NodeReason::NodeLost => self.saw(Sight::Lost),
             NodeReason::NodeRecovered => self.saw(Sight::Recovered),
-            NodeReason::NodeSuspect | NodeReason::NodeReached | NodeReason::NodeReturned => (),
+            NodeReason::NodeSuspect
+            | NodeReason::NodeReached
+            | NodeReason::NodeReturned
+            | NodeReason::NodeFenced => (),
         }
     }
 

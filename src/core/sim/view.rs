@@ -113,6 +113,7 @@ impl View {
             | Event::Relocated(..)
             | Event::LessReserve(_)
             | Event::NodeTainted(..)
+            | Event::NodeFenced(..)
             | Event::CoverWritten(..)
             | Event::Leads(_) => (),
             Event::Measured(reports) => {

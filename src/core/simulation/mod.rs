@@ -244,6 +244,7 @@ impl<'a> Run<'a> {
             | Action::CreateBackup(_)
             | Action::DeleteBackup(_)
             | Action::TaintNode(_)
+            | Action::FenceNode(_)
             | Action::WriteCover(_)
             | Action::AnnounceCover(_)
             | Action::AnnounceBackups(_) => (),

@@ -1,12 +1,12 @@
 //! What goes out.
 
-use super::{Evicted, Eviction, HandoverTaint, MoveNotice, NodeNotice, PodRef, Relocation};
+use super::{Evicted, Eviction, Fence, HandoverTaint, MoveNotice, NodeNotice, PodRef, Relocation};
 use crate::delay::{DelayConstraint, Turn};
 use crate::model::{Delay, Name, NodeName, Pod, PodKey, Resources, Time};
 use crate::placement::VolumeWrite;
 
 /// Something to do outside. `Bind`, `WriteVolumes`, `Read`, `Preempt`, `Evict`, `Relocate`, `Knock`, `CreateBackup`,
-/// `DeleteBackup`, `TaintNode` and `WriteCover` are answered by one event each, whatever happens.
+/// `DeleteBackup`, `TaintNode`, `FenceNode` and `WriteCover` are answered by one event each, whatever happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Bind a pod; answered by [`super::Event::Bind`].
@@ -53,6 +53,8 @@ pub enum Action {
     DeleteBackup(PodRef),
     /// Set the taint of a handover on a node, or take it away; answered by [`super::Event::NodeTainted`].
     TaintNode(HandoverTaint),
+    /// Set the taint `out-of-service` on a node, or take it away; answered by [`super::Event::NodeFenced`].
+    FenceNode(Fence),
     /// Write where a pod's backup is into it; answered by [`super::Event::CoverWritten`].
     WriteCover(CoverWrite),
     /// Tell that a pod has no backup, or has one again.

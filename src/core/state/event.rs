@@ -1,8 +1,8 @@
 //! What comes in.
 
 use super::{
-    CoverWrite, EvictOutcome, Eviction, HandoverTaint, HealthNews, LessReserve, Preemption, RelocateOutcome,
-    Relocation, StorageChange,
+    CoverWrite, EvictOutcome, Eviction, Fence, HandoverTaint, HealthNews, LessReserve, Preemption,
+    RelocateOutcome, Relocation, StorageChange,
 };
 use crate::delay::{DelayRow, Report};
 use crate::model::{
@@ -43,6 +43,8 @@ pub enum Event {
     BackupTaken(PodRef, CoverOutcome),
     /// Setting the taint of a handover, or taking it away, came to an end.
     NodeTainted(HandoverTaint, CoverOutcome),
+    /// Setting the taint `out-of-service`, or taking it away, came to an end.
+    NodeFenced(Fence, CoverOutcome),
     /// Writing where a pod's backup is came to an end.
     CoverWritten(CoverWrite, CoverOutcome),
     /// The watch of PodDisruptionBudgets said something.

@@ -42,9 +42,10 @@ pub use event::{
     BindOutcome, Change, CoverOutcome, Event, PodRef, PreemptOutcome, ReadOutcome, VolumesOutcome,
 };
 pub use healing::{
-    CONFIRMED_ANNOTATION, CoverCount, CoverInUse, EvictOutcome, Evicted, Eviction, FAILOVER_ANNOTATION, Fate,
-    HandoverTaint, HealingRules, HealthNews, HealthView, Knock, LessReserve, MoveNotice, MoveReason,
-    MoveTurn, NodeNotice, NodeReason, OUT_OF_SERVICE, RelocateOutcome, Relocation, ReserveGap, is_healed,
+    CONFIRMED_ANNOTATION, CoverCount, CoverInUse, EvictOutcome, Evicted, Eviction, FAILOVER_ANNOTATION,
+    FENCED_ANNOTATION, FENCED_BY_US, Fate, Fence, HandoverTaint, HealingRules, HealthNews, HealthView, Knock,
+    LessReserve, MoveNotice, MoveReason, MoveTurn, NodeNotice, NodeReason, OUT_OF_SERVICE, RelocateOutcome,
+    Relocation, ReserveGap, is_healed,
 };
 pub use known::KnownPart;
 pub use queue::{Incoming, Queue, QueueLen, Queued};
@@ -148,6 +149,7 @@ impl State {
             Event::BackupMade(key, outcome) => self.apply_backup_made(&key, &outcome, now),
             Event::BackupTaken(pod, outcome) => self.apply_backup_taken(&pod, &outcome, now),
             Event::NodeTainted(taint, outcome) => self.apply_tainted(&taint, &outcome, now),
+            Event::NodeFenced(fence, outcome) => self.apply_fenced(&fence, &outcome, now),
             Event::CoverWritten(write, outcome) => self.apply_cover_written(&write, &outcome, now),
             Event::Leads(leads) => {
                 self.leads = leads;

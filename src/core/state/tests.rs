@@ -143,6 +143,7 @@ impl Bench {
                     format!("make {} on {} of {}", it.key.name, it.node, it.requests.memory.0 >> 30)
                 }
                 Action::TaintNode(it) => format!("taint {}: {}", it.node, it.stands),
+                Action::FenceNode(it) => format!("fence {}: {}", it.node, it.stands),
                 Action::DeleteBackup(pod) => format!("take {}", pod.key.name),
                 Action::WriteCover(it) => {
                     let node = it.backup.as_ref().map_or("none", NodeName::as_str);

@@ -1,18 +1,27 @@
 //! Somebody says that nodes are off.
 
 use edge_core::model::NodeName;
-use edge_core::state::CONFIRMED_ANNOTATION;
+use edge_core::state::{CONFIRMED_ANNOTATION, FENCED_ANNOTATION};
 use serde_json::json;
 
 use super::report::Confirmed;
 use super::told::Verdict;
-use super::waiting::{LEASES, Unwell};
+use super::waiting::{LEASES, Unwell, Wait};
 use crate::cluster::Cluster;
 use crate::commands::label::DryRun;
 use crate::failure::Failure;
 use crate::installation::store::{Mode, Store};
 use crate::session::Session;
 use crate::world::World;
+
+/// What is said of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// It is off.
+    IsOff,
+    /// It is off and stays off until somebody has seen to it.
+    StaysOff,
+}
 
 /// A node that is to be said to be off, as it is now.
 pub(super) struct Candidate<'a> {
@@ -50,34 +59,58 @@ pub(super) async fn candidates<'a>(
 }
 
 /// Says what follows, and asks whether it is so.
-pub(super) fn ask(session: &Session, candidates: &[Candidate<'_>], yes: bool) -> Result<(), Failure> {
+pub(super) fn ask(
+    session: &Session,
+    candidates: &[Candidate<'_>],
+    word: Word,
+    yes: bool,
+) -> Result<(), Failure> {
     for Candidate { node, .. } in candidates {
-        let Unwell { node, verdict, stateless, .. } = node;
-        let pods = if *stateless == 1 { "1 pod is" } else { &format!("{stateless} pods are") };
-        session.talk.note(&format!("node {node} is {}: {pods} started elsewhere", verdict.as_str()));
+        let (moved, lost) = match word {
+            Word::IsOff => (node.stateless, 0),
+            Word::StaysOff => (node.stateless + node.count(Wait::Fence) - node.bare(), node.bare()),
+        };
+        let are = |count: usize| if count == 1 { "1 pod is".to_owned() } else { format!("{count} pods are") };
+        let lost = if lost == 0 {
+            String::new()
+        } else {
+            format!(", {} gone for good: nothing controls it", are(lost))
+        };
+        let Unwell { node, verdict, .. } = node;
+        session.talk.note(&format!(
+            "node {node} is {}: {} started elsewhere{lost}",
+            verdict.as_str(),
+            are(moved)
+        ));
     }
     let names: Vec<&str> = candidates.iter().map(|it| it.node.node.as_str()).collect();
     let verb = if names.len() == 1 { "Is" } else { "Are" };
-    session.talk.confirm(&format!("{verb} {} off, for certain?", names.join(", ")), yes)
+    let stays = if word == Word::StaysOff { ", and to stay off" } else { "" };
+    session.talk.confirm(&format!("{verb} {} off, for certain{stays}?", names.join(", ")), yes)
 }
 
 /// Says that the node is off.
 pub(super) async fn write(
     cluster: &Cluster,
     candidate: &Candidate<'_>,
+    word: Word,
     dry_run: DryRun,
 ) -> Result<Confirmed, Failure> {
-    let Candidate { node: Unwell { node, uid, confirmed, .. }, version: confirmed_version } = candidate;
+    let Candidate { node: Unwell { node, uid, confirmed, fenced, .. }, version: confirmed_version } =
+        candidate;
     let result = |result| Confirmed { node: node.clone(), result, lease_version: confirmed_version.clone() };
-    if *confirmed {
-        return Ok(result("not confirmed (it is already)"));
-    }
+    let (key, done) = match word {
+        Word::IsOff if *confirmed => return Ok(result("not confirmed (it is already)")),
+        Word::IsOff => (CONFIRMED_ANNOTATION, "confirmed"),
+        Word::StaysOff if *fenced => return Ok(result("not fenced (it is already)")),
+        Word::StaysOff => (FENCED_ANNOTATION, "fenced"),
+    };
     let mode = match dry_run {
-        DryRun::Client => return Ok(result("confirmed")),
+        DryRun::Client => return Ok(result(done)),
         DryRun::Server => Mode::DryRun,
         DryRun::None => Mode::Real,
     };
-    let annotations = json!({CONFIRMED_ANNOTATION: confirmed_version});
+    let annotations = json!({key: confirmed_version});
     // With its UID it is this node, and no other that was made under its name since.
     let part = json!({"metadata": {"uid": uid, "annotations": annotations}});
     let store = Store { cluster };
@@ -87,7 +120,7 @@ pub(super) async fn write(
         let failure = Failure::new(format!("node {node} is alive: its Lease was renewed meanwhile"));
         return Err(failure.with_hint("the confirmation holds no longer; look at the network to it"));
     }
-    Ok(result("confirmed"))
+    Ok(result(done))
 }
 
 /// The version of a node's Lease, if it has one.

@@ -9,6 +9,7 @@ use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
 use k8s_openapi::jiff::Timestamp;
 
+use self::confirm::Word;
 use super::label::DryRun;
 use crate::cluster::{Cluster, Gaps};
 use crate::completing::nodes;
@@ -21,14 +22,18 @@ use report::{ConfirmedReport, FailoverReport};
 /// Show nodes that fail and what on them waits for you, or confirm that a node is off
 ///
 /// While so much fails at once that the scheduler itself may be cut off, it takes no pod off any
-/// node. --confirm says that a node is off, so that its pods are started elsewhere all the same. It
-/// holds until the node's Lease is renewed: a node that is alive takes it back by itself.
+/// node. --confirm says that a node is off, so that its pods are started elsewhere all the same;
+/// with --fence those too of which there must never be two. It holds until the node's Lease is
+/// renewed: a node that is alive takes it back by itself.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = EXAMPLES)]
 pub(crate) struct Failover {
     /// Say that this node is off; can be given several times
     #[arg(long, value_name = "NODE", add = ArgValueCompleter::new(nodes))]
     confirm: Vec<String>,
+    /// Say that it stays off too: pods with state are started elsewhere as well
+    #[arg(long, requires = "confirm")]
+    fence: bool,
     /// Do not ask
     #[arg(short, long, requires = "confirm")]
     yes: bool,
@@ -42,6 +47,7 @@ Examples:
   kubectl edge failover
   kubectl edge failover --confirm edge-3
   kubectl edge failover --confirm edge-3 --confirm edge-4 --yes
+  kubectl edge failover --confirm edge-3 --fence
 
 Needed: list nodes, pods, events.events.k8s.io, and leases in kube-node-lease; for --confirm
 also get leases there, and patch nodes.
@@ -68,6 +74,10 @@ impl Failover {
         Ok(Output::ok(report).ending(ending).with_notes(notes).with_gaps(gaps.into_messages()))
     }
 
+    fn word(&self) -> Word {
+        if self.fence { Word::StaysOff } else { Word::IsOff }
+    }
+
     async fn confirmed(
         &self,
         session: &Session,
@@ -77,11 +87,11 @@ impl Failover {
     ) -> Result<Output, Failure> {
         session.show_target(cluster);
         if self.dry_run == DryRun::None {
-            confirm::ask(session, candidates, self.yes)?;
+            confirm::ask(session, candidates, self.word(), self.yes)?;
         }
         let (mut done, mut failures) = (Vec::new(), Vec::new());
         for candidate in candidates {
-            match confirm::write(cluster, candidate, self.dry_run).await {
+            match confirm::write(cluster, candidate, self.word(), self.dry_run).await {
                 Ok(confirmed) => done.push(confirmed),
                 Err(failure) => failures.push(failure),
             }

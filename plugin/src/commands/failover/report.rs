@@ -1,6 +1,5 @@
 //! How nodes that are not well are shown.
 
-use edge_core::state::OUT_OF_SERVICE;
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
@@ -64,8 +63,7 @@ impl FailoverReport {
         });
         let fence = first(Wait::Fence).map(|node| {
             format!(
-                "fence: if {node} is off and stays off, say so by\n  \
-                 kubectl taint node {node} {OUT_OF_SERVICE}=nodeshutdown:NoExecute"
+                "fence: if {node} is off and stays off, say so by\n  {name} failover --confirm {node} --fence"
             )
         });
         if self.items.is_empty() {

@@ -131,7 +131,7 @@ fn told(mut events: Vec<Event>) -> BTreeMap<String, Told> {
                 }
                 continue;
             }
-            None => continue,
+            Some(NodeReason::NodeFenced) | None => continue,
         };
         nodes.insert(uid, Told { verdict, frozen });
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use edge_core::model::{Node, Pod};
 use edge_core::placement::{NodeSlot, is_backup};
-use edge_core::state::{CONFIRMED_ANNOTATION, Fate, OUT_OF_SERVICE, is_healed};
+use edge_core::state::{CONFIRMED_ANNOTATION, FENCED_ANNOTATION, Fate, OUT_OF_SERVICE, is_healed};
 use k8s_openapi::jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ pub(super) struct Unwell {
     pub(super) lease_renewed: Option<Timestamp>,
     /// Whether somebody confirmed that it is off, and its Lease was not renewed since.
     pub(super) confirmed: bool,
-    /// Whether it is tainted as out of service.
+    /// Whether it is tainted as out of service, or will be: somebody said that it stays off.
     pub(super) fenced: bool,
     /// How many pods may be started elsewhere without a fence.
     pub(super) stateless: usize,
@@ -81,6 +81,8 @@ struct LeaseSpec {
 
 /// Where kubelets keep their Leases.
 pub(super) const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
+/// Why there must never be two of a pod that nothing controls.
+const BARE: &str = "it has no controller";
 /// Taints that a node gets that is not heard of (upstream: `core/v1.TaintNode…`).
 const UNHEARD: [&str; 2] = ["node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"];
 
@@ -137,8 +139,12 @@ fn of_node(
         None if is_tainted(&UNHEARD) => (Verdict::NotReady, None),
         None => return None,
     };
-    let confirmed_at = node.annotations.get(CONFIRMED_ANNOTATION);
-    let confirmed = lease.is_some_and(|lease| confirmed_at == Some(&*lease.metadata.resource_version));
+    let says = |key| {
+        let version = node.annotations.get(key);
+        lease.is_some_and(|lease| version == Some(&*lease.metadata.resource_version))
+    };
+    let stays_off = says(FENCED_ANNOTATION);
+    let confirmed = stays_off || says(CONFIRMED_ANNOTATION);
     let mut unwell = Unwell {
         node: node.name.to_string(),
         uid: node.uid.to_string(),
@@ -146,7 +152,7 @@ fn of_node(
         frozen: frozen.filter(|_| !confirmed),
         lease_renewed: lease.and_then(|lease| lease.spec.renew_time),
         confirmed,
-        fenced: is_tainted(&[OUT_OF_SERVICE]),
+        fenced: stays_off || is_tainted(&[OUT_OF_SERVICE]),
         stateless: 0,
         pods: Vec::new(),
     };
@@ -183,6 +189,11 @@ impl Unwell {
         }));
     }
 
+    /// How many pods wait for a fence that nothing would make anew.
+    pub(super) fn bare(&self) -> usize {
+        self.pods.iter().filter(|it| it.waits_for == Wait::Fence && it.why == BARE).count()
+    }
+
     /// How many pods wait for this.
     pub(super) fn count(&self, wait: Wait) -> usize {
         self.pods.iter().filter(|it| it.waits_for == wait).count()
@@ -192,7 +203,7 @@ impl Unwell {
 /// Why there must never be two of a pod.
 fn why_alone(pod: &Pod) -> String {
     match pod.owner.as_ref().map(|owner| &*owner.kind) {
-        None => "it has no controller".to_owned(),
+        None => BARE.to_owned(),
         Some("ReplicaSet") => "its volume is for one node at a time".to_owned(),
         Some("Job") => "of a Job".to_owned(),
         Some(kind) => format!("of a {kind}"),

@@ -1,8 +1,9 @@
 //! What is told of nodes beside their objects.
 
-use super::{CONFIRMED_ANNOTATION, State};
+use super::State;
+use super::fence::off_since;
 use crate::health::{LeaseSeen, Sighting};
-use crate::model::{Name, Node, NodeName, Pod, Time, Version};
+use crate::model::{Name, Node, NodeName, Pod, Time};
 use crate::placement::NodeSlot;
 use crate::state::Change;
 
@@ -101,14 +102,15 @@ impl State {
     pub(in crate::state) fn note_node(&mut self, node: &Node) {
         let slot = self.snapshot.nodes.slot_of(&node.name);
         let zone = node.labels.shared(ZONE).map(Name::clone);
-        let off_since = node.annotations.get(CONFIRMED_ANNOTATION).and_then(|text| text.parse().ok());
-        self.healing.detector.put_node(slot, zone, off_since.map(Version));
+        self.healing.detector.put_node(slot, zone, off_since(node));
+        self.note_fence(slot, node);
     }
 
     /// A Node is gone.
     pub(in crate::state) fn note_node_gone(&mut self, name: &NodeName) {
         let slot = self.snapshot.nodes.slot_of(name);
         self.healing.detector.remove_node(slot);
+        self.note_fence_gone(slot);
     }
 
     /// A pod that is on a node begins to end, or is gone.

@@ -4,6 +4,7 @@
 //! evidence   what is told of nodes beside their objects: agents' words, Leases, a knock at the door
 //! verdicts   verdicts that turned: who is no candidate any more, who is again, and what is said of it
 //! fate       which pods of a failed node may go, and when
+//! fence      nodes that somebody says stay off are tainted, so that pods with state go too
 //! evict      they go: one request a pod, each checked once more right before it is written
 //! cover      who is covered by which node's backup, and the pods by which that has room
 //! holds      room for the pods that come in place of others
@@ -29,6 +30,9 @@ mod cover_tests;
 mod evict;
 mod evidence;
 mod fate;
+mod fence;
+#[cfg(test)]
+mod fence_tests;
 mod handover;
 #[cfg(test)]
 mod handover_random;
@@ -62,6 +66,7 @@ pub use cover::CoverCount;
 pub use evict::{EvictOutcome, Evicted, Eviction, OUT_OF_SERVICE};
 pub use evidence::{HealthNews, Knock};
 pub use fate::{FAILOVER_ANNOTATION, Fate, is_healed};
+pub use fence::{FENCED_ANNOTATION, FENCED_BY_US, Fence};
 pub(super) use handover::{Handovers, Tried};
 pub use handover_taint::HandoverTaint;
 pub use relocation::{MoveNotice, MoveReason, MoveTurn, RelocateOutcome, Relocation};
@@ -74,6 +79,7 @@ use crate::model::{NodeName, PodUid, Time};
 use crate::placement::NodeSlot;
 use evict::Asked;
 use evidence::Door;
+use fence::Fences;
 use moves::Moves;
 
 /// On a Node, the version of its Lease since which somebody who can tell says that it is off: its pods are started
@@ -106,6 +112,8 @@ pub(super) struct Healing {
     last_begun: Option<(NodeSlot, Time)>,
     /// Nodes that were knocked at.
     doors: BTreeMap<NodeSlot, Door>,
+    /// Nodes that we tainted as out of service.
+    fences: Fences,
     /// The freeze as it was told.
     told: Option<Frozen>,
     /// When pods are looked through again.
@@ -157,7 +165,8 @@ impl Healing {
 
     /// When there may be something to do though nothing is told.
     pub(super) fn next_due(&self) -> Time {
-        let pass = if self.detector.unwell().next().is_some() { self.next_pass } else { Time::NEVER };
+        let is_concerned = self.detector.unwell().next().is_some() || self.fences.stand();
+        let pass = if is_concerned { self.next_pass } else { Time::NEVER };
         self.detector.next_review().min(pass)
     }
 
@@ -212,6 +221,7 @@ impl State {
         if self.healing.next_pass <= now {
             self.healing.next_pass = now + PASS_EVERY;
             if self.leads && self.healing.rules.failover {
+                self.look_after_fences(now);
                 self.fail_over(now);
             }
         }

@@ -39,17 +39,27 @@ fn tainted(key: &str) -> Node {
     Node { taints: [taint].into(), ..node("b") }
 }
 
+/// The pod of a StatefulSet on node `b`.
+pub(super) fn stateful() -> Pod {
+    bound(&owned(pod("db-0", 1), "StatefulSet", "db"), "b")
+}
+
+/// What somebody who can tell writes on a node that stays off.
+pub(super) fn off_for_good(version: &str) -> Labels {
+    Labels::new([(FENCED_ANNOTATION.into(), version.into())])
+}
+
 // === impl Bench ===
 
 impl Bench {
     /// The Lease of this node is seen in this version.
-    fn lease(&mut self, name: &str, version: u64) {
+    pub(super) fn lease(&mut self, name: &str, version: u64) {
         let seen = LeaseSeen { node: name.into(), version: Version(version) };
         self.apply(Event::Health(HealthNews::Leases(vec![Change::Put(Box::new(seen))])));
     }
 
     /// The agent on `a` says for the `told`th time how often it missed `b`.
-    fn says(&mut self, told: u64, missed: u16) {
+    pub(super) fn says(&mut self, told: u64, missed: u16) {
         let sighting = Sighting {
             from: "a".into(),
             told,
@@ -62,7 +72,7 @@ impl Bench {
     }
 
     /// `b` dies at 100 s with these pods, and its neighbour says so 4 s later.
-    fn after_death(pods: &[Pod]) -> Self {
+    pub(super) fn after_death(pods: &[Pod]) -> Self {
         let mut bench = Self::new();
         for pod in pods {
             bench.put(pod);
@@ -78,7 +88,7 @@ impl Bench {
     }
 
     /// The same until its Lease is overdue.
-    fn after_loss(pods: &[Pod]) -> Self {
+    pub(super) fn after_loss(pods: &[Pod]) -> Self {
         let mut bench = Self::after_death(pods);
         bench.expect(&["NodeSuspect b"]);
         bench.wait(7);

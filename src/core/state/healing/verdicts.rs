@@ -33,6 +33,8 @@ pub enum NodeReason {
     NodeReturned,
     /// It is used again.
     NodeRecovered,
+    /// It was tainted as out of service, on somebody's word.
+    NodeFenced,
     /// It is not well, and nothing is done about it, because all is frozen.
     FailoverFrozen,
     /// That is over.
@@ -54,12 +56,13 @@ impl NodeNotice {
 // === impl NodeReason ===
 
 impl NodeReason {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::NodeSuspect,
         Self::NodeReached,
         Self::NodeLost,
         Self::NodeReturned,
         Self::NodeRecovered,
+        Self::NodeFenced,
         Self::FailoverFrozen,
         Self::FailoverResumed,
     ];
@@ -77,6 +80,7 @@ impl NodeReason {
             Self::NodeLost => "NodeLost",
             Self::NodeReturned => "NodeReturned",
             Self::NodeRecovered => "NodeRecovered",
+            Self::NodeFenced => "NodeFenced",
             Self::FailoverFrozen => "FailoverFrozen",
             Self::FailoverResumed => "FailoverResumed",
         }
@@ -116,6 +120,9 @@ impl NodeReason {
             Self::NodeLost => "It is not reached and its Lease is not renewed",
             Self::NodeReturned => "It is back; it is used again when it has been well for a while",
             Self::NodeRecovered => "It is used again",
+            Self::NodeFenced => {
+                "It is said to be off and to stay off, so it is tainted as out of service: its pods with state are started elsewhere too"
+            }
             Self::FailoverFrozen => "Failovers are frozen",
             Self::FailoverResumed => "Pods of failed nodes are started elsewhere again",
         }
@@ -180,7 +187,7 @@ impl State {
         }
     }
 
-    fn tell_node(&mut self, slot: NodeSlot, reason: NodeReason) {
+    pub(super) fn tell_node(&mut self, slot: NodeSlot, reason: NodeReason) {
         if !self.leads {
             return;
         }
