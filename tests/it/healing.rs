@@ -13,7 +13,7 @@ use crate::bed::{Bed, NODE_DELAYS, PODS, Replica};
 use crate::node_delays::agent;
 
 pub(crate) const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
-const JOBS: &str = "/apis/batch/v1/namespaces/default/jobs";
+pub(crate) const JOBS: &str = "/apis/batch/v1/namespaces/default/jobs";
 const STATEFUL_SETS: &str = "/apis/apps/v1/namespaces/default/statefulsets";
 
 /// Nodes in a line, 10 ms a step, each with an agent; a scheduler that has no more permissions than an installation
@@ -99,7 +99,7 @@ impl Line {
 
     /// A node's Lease is renewed once more, and then it is some seconds old: so much later than that do its neighbours
     /// miss it that the Lease is no sign of life, and it is not about to run out either.
-    fn renewed_before_it_is_missed(&self, node: &str) {
+    pub(crate) fn renewed_before_it_is_missed(&self, node: &str) {
         let lease = format!("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{node}");
         let renewed = json!({"spec": {"renewTime": MicroTime(Timestamp::now())}});
         self.bed.cp.client().merge(&lease, &renewed).unwrap();
@@ -111,7 +111,7 @@ impl Line {
     }
 
     /// All of `from` say that they miss these, and nobody else.
-    fn miss(&self, from: &[usize], nodes: &[usize]) {
+    pub(crate) fn miss(&self, from: &[usize], nodes: &[usize]) {
         for node in from {
             let others = nodes.iter().copied().filter(|other| other != node);
             self.missed.borrow_mut().insert(*node, others.collect());
@@ -120,7 +120,7 @@ impl Line {
     }
 
     /// All but these.
-    fn others(&self, nodes: &[usize]) -> Vec<usize> {
+    pub(crate) fn others(&self, nodes: &[usize]) -> Vec<usize> {
         (0..self.names.len()).filter(|node| !nodes.contains(node)).collect()
     }
 
@@ -137,7 +137,7 @@ impl Line {
     }
 
     /// The pods of an application that don't end, with their nodes.
-    fn live(&self, app: &str) -> Vec<(String, Option<String>)> {
+    pub(crate) fn live(&self, app: &str) -> Vec<(String, Option<String>)> {
         let list = self.bed.cp.client().get(&format!("{PODS}?labelSelector=app={app}")).unwrap();
         let pods = list["items"].as_array().unwrap().iter();
         let live = pods.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
@@ -158,7 +158,7 @@ impl Line {
     }
 
     /// Waits until such an event is there on a node.
-    fn told(&self, node: &str, reason: &str) {
+    pub(crate) fn told(&self, node: &str, reason: &str) {
         self.told_of_one(&[node], reason);
     }
 
@@ -209,14 +209,16 @@ impl Line {
         self.bed.cp.client().create(JOBS, &object).unwrap();
     }
 
-    /// A StatefulSet whose pod is on a node that a pod of another application is on too.
-    fn deploy_stateful_beside(&self, app: &str, other: &str) {
+    /// A StatefulSet of one pod, which is on a node that a pod of this other application is on too.
+    pub(crate) fn deploy_stateful(&self, app: &str, beside: Option<&str>) {
         let mut template = template(&json!({"app": app}));
-        let term = json!({
-            "labelSelector": {"matchLabels": {"app": other}}, "topologyKey": "kubernetes.io/hostname",
-        });
-        template["spec"]["affinity"] =
-            json!({"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}});
+        if let Some(other) = beside {
+            let term = json!({
+                "labelSelector": {"matchLabels": {"app": other}}, "topologyKey": "kubernetes.io/hostname",
+            });
+            template["spec"]["affinity"] =
+                json!({"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}});
+        }
         let object = json!({
             "metadata": {"name": app},
             "spec": {
@@ -246,7 +248,7 @@ fn pods_of_a_dead_node_are_bound_within_their_radius_and_stateful_ones_wait_for_
     let line = Line::start(6);
     line.deploy("web", 3, "edge-3", "10");
     line.placed("web", 3, |_| true);
-    line.deploy_stateful_beside("db", "web");
+    line.deploy_stateful("db", Some("web"));
     let node = line.placed("db", 1, |_| true).remove(0);
 
     let dead = &node;

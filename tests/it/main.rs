@@ -29,15 +29,23 @@ mod handover;
 #[cfg(test)]
 mod healing;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
+mod in_the_way;
+#[cfg(test)]
 mod leadership;
 #[cfg(test)]
 mod moves;
+#[cfg(test)]
+mod never_two;
 #[cfg(test)]
 mod node_delays;
 #[cfg(test)]
 mod preemption;
 #[cfg(test)]
 mod probe;
+#[cfg(test)]
+mod refused;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]
