@@ -12,7 +12,7 @@ use edge_core::cover::{Book, Covered};
 use edge_core::model::PodUid;
 use edge_core::placement::NodeSlot;
 
-use crate::world::Workload;
+use crate::world::{Arrival, Workload};
 
 /// What the rule came to, in bytes.
 pub(crate) struct Bme {
@@ -39,7 +39,7 @@ impl Bme {
         let memory = workload.allocatable.memory.0;
         let mut rule = Rule { memory, used: BTreeMap::new(), sizes: BTreeMap::new(), book: Book::default() };
         let mut left_out = 0;
-        for (idx, (radius, demand)) in workload.pods.iter().enumerate() {
+        for (idx, Arrival { radius, demand, .. }) in workload.pods.iter().enumerate() {
             let memory = demand.memory.0;
             let Some((primary, backup)) = rule.place(radius, memory) else {
                 left_out += 1;

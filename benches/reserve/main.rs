@@ -1,11 +1,16 @@
 //! How much has to be reserved so that every pod has somewhere to go when its node fails: dedicated backups, the BME
-//! scheduler's rule, ours as pods arrive, ours re-optimised, and what nobody can do with less.
+//! scheduler's rule, ours as pods arrive, ours re-optimised, and what nobody can do with less. Ours is what the
+//! scheduler's own simulation comes to, the one of `kubectl edge simulate`.
 //!
-//! `cargo bench --bench reserve -- [--matrix FILE]... [--nodes N,N,...] [--rows FILE]... [--svg FILE]`
+//! `cargo bench -p edge-core --bench reserve -- [--matrix FILE]... [--nodes N,N,...] [--sizes SIZES,...] [--rows FILE]...
+//! [--svg FILE] [--programs FOLDER] [--steps N | --together]`
 //!
 //! Matrices are round-trip times in ms, separated by white space, one row a line; so many of their nodes are drawn as
 //! `--nodes` says. Without one a topology is generated. A row for each case goes to standard error as it is ready;
 //! rows that were saved are read again with `--rows`, and then nothing is measured. The table goes to standard output.
+//! With `--programs` the integer program of each case is written there, for a solver of your choice; nothing else is done.
+//! Re-optimisation searches for 400 steps, as the scheduler does every five minutes, or for `--steps`.
+//! With `--together` nodes and backups are chosen together, which the scheduler does not do.
 
 #![expect(
     clippy::print_stdout,
@@ -16,14 +21,17 @@
 )]
 
 mod bme;
+mod covering;
 mod measure;
 mod plot;
+mod program;
 mod row;
 mod table;
 mod world;
 
 use std::fs;
 
+use covering::{Chooser, Covering};
 use measure::measure;
 use row::Row;
 use world::{Sizes, Topology, Workload};
@@ -37,8 +45,11 @@ const DEFAULT_NODES: [usize; 3] = [11, 30, 60];
 struct Args {
     matrices: Vec<String>,
     nodes: Vec<usize>,
+    sizes: Vec<Sizes>,
     rows: Vec<String>,
     svg: Option<String>,
+    programs: Option<String>,
+    chooser: Chooser,
 }
 
 fn main() {
@@ -59,9 +70,14 @@ fn run(args: &Args) -> Vec<Row> {
     let mut rows = Vec::new();
     for nodes in &args.nodes {
         for topology in topologies.iter().filter(|it| it.len() >= *nodes) {
-            for sizes in [Sizes::Equal, Sizes::Unequal, Sizes::TwoResources] {
-                let workload = Workload::draw(topology, *nodes, nodes * PODS_PER_NODE, sizes);
-                for row in measure(&workload) {
+            for sizes in &args.sizes {
+                let workload = Workload::draw(topology, *nodes, nodes * PODS_PER_NODE, *sizes);
+                if let Some(folder) = &args.programs {
+                    let name = format!("{folder}/{}-{nodes}-{}.lp", topology.name, sizes.name());
+                    write(&name, &program::lp(&Covering::online(&workload, args.chooser).0.subjects));
+                    continue;
+                }
+                for row in measure(&workload, args.chooser) {
                     eprintln!("{}", row.line());
                     rows.push(row);
                 }
@@ -96,12 +112,22 @@ impl Args {
                 "--matrix" => args.matrices.push(value()),
                 "--rows" => args.rows.push(value()),
                 "--svg" => args.svg = Some(value()),
+                "--steps" => args.chooser = Chooser::Scheduler(number(&value())),
+                "--together" => args.chooser = Chooser::Together,
+                "--programs" => args.programs = Some(value()),
                 "--nodes" => args.nodes = value().split(',').map(number).collect(),
-                _ => panic!("{word} is not known: there are --matrix, --nodes, --rows and --svg"),
+                "--sizes" => args.sizes = value().split(',').map(sizes).collect(),
+                _ => panic!(
+                    "{word} is not known: there are --matrix, --nodes, --sizes, --rows, --svg, --programs, --steps and \
+                     --together"
+                ),
             }
         }
         if args.nodes.is_empty() {
             args.nodes = DEFAULT_NODES.into();
+        }
+        if args.sizes.is_empty() {
+            args.sizes = Sizes::ALL.into();
         }
         args
     }
@@ -109,4 +135,9 @@ impl Args {
 
 fn number(text: &str) -> usize {
     text.parse().unwrap_or_else(|_| panic!("{text:?} is no number of nodes"))
+}
+
+fn sizes(text: &str) -> Sizes {
+    let found = Sizes::ALL.into_iter().find(|sizes| sizes.name() == text);
+    found.unwrap_or_else(|| panic!("{text:?} are no sizes: there are equal, unequal and two-resources"))
 }

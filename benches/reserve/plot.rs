@@ -16,7 +16,8 @@ const TOP: f64 = 60.0;
 /// A line of the plot.
 struct Series {
     name: &'static str,
-    colour: &'static str,
+    /// On a light ground and on a dark one.
+    colours: [&'static str; 2],
     dash: &'static str,
     of: fn(&Row) -> f64,
 }
@@ -24,40 +25,55 @@ struct Series {
 const SERIES: [Series; 6] = [
     Series {
         name: "BME rule, as it needs",
-        colour: "#b2182b",
+        colours: ["#b2182b", "#ff7b72"],
         dash: "",
         of: |row| row.bme.map_or(f64::NAN, |bme| bme.1),
     },
     Series {
         name: "BME rule, as it reserves",
-        colour: "#ef8a62",
+        colours: ["#d6604d", "#ffa28b"],
         dash: "2 3",
         of: |row| row.bme.map_or(f64::NAN, |bme| bme.0),
     },
-    Series { name: "ours, online", colour: "#2166ac", dash: "", of: |row| row.online },
-    Series { name: "ours, backups re-optimised", colour: "#67a9cf", dash: "", of: |row| row.backups },
-    Series { name: "ours, 10 % of pods moved", colour: "#1b7837", dash: "", of: |row| row.moved },
-    Series { name: "lower bound, pods anywhere", colour: "#555555", dash: "6 4", of: |row| row.free },
+    Series { name: "ours, online", colours: ["#2166ac", "#79c0ff"], dash: "", of: |row| row.online },
+    Series {
+        name: "ours, backups re-optimised",
+        colours: ["#8073ac", "#d2a8ff"],
+        dash: "",
+        of: |row| row.backups,
+    },
+    Series {
+        name: "ours, 10 % of pods moved",
+        colours: ["#1b7837", "#7ee787"],
+        dash: "",
+        of: |row| row.moved,
+    },
+    Series {
+        name: "lower bound, pods anywhere",
+        colours: ["#555555", "#b1bac4"],
+        dash: "6 4",
+        of: |row| row.free,
+    },
 ];
 
-/// An SVG.
+/// An SVG that is readable on a light ground and on a dark one.
 pub(crate) fn svg(rows: &[Row]) -> String {
     let (width, height) = (2.0 * (WIDTH + 2.0 * MARGIN), HEIGHT + 2.0 * MARGIN + 70.0);
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n"
+         font-size=\"12\">\n{}<rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n",
+        style()
     );
     for (idx, sizes) in [Sizes::Equal, Sizes::Unequal].into_iter().enumerate() {
         let left = MARGIN + idx as f64 * (WIDTH + 2.0 * MARGIN);
         panel(&mut text, left, sizes, &cases(rows));
     }
-    for (idx, series) in SERIES.iter().enumerate() {
+    for (idx, Series { name, dash, .. }) in SERIES.iter().enumerate() {
         let (x, y) =
             (MARGIN + (idx % 3) as f64 * 310.0, HEIGHT + 2.0 * MARGIN + 24.0 + (idx / 3) as f64 * 22.0);
-        let Series { name, colour, dash, .. } = series;
         let _ = writeln!(
             text,
-            "<line x1=\"{x}\" y1=\"{y}\" x2=\"{}\" y2=\"{y}\" stroke=\"{colour}\" stroke-width=\"2\" \
+            "<line class=\"line s{idx}\" x1=\"{x}\" y1=\"{y}\" x2=\"{}\" y2=\"{y}\" \
              stroke-dasharray=\"{dash}\"/><text x=\"{}\" y=\"{}\">{name}</text>",
             x + 28.0,
             x + 34.0,
@@ -66,6 +82,25 @@ pub(crate) fn svg(rows: &[Row]) -> String {
     }
     text.push_str("</svg>\n");
     text
+}
+
+fn style() -> String {
+    let colours = |ground: usize| -> String {
+        let series = SERIES.iter().enumerate();
+        let lines: Vec<String> =
+            series.map(|(idx, it)| format!(" .s{idx} {{ stroke: {} }}", it.colours[ground])).collect();
+        lines.concat()
+    };
+    format!(
+        "<style>\n\
+         .line {{ fill: none; stroke-width: 2 }} .ground {{ fill: #ffffff }} text {{ fill: #1f2328 }} \
+         .grid {{ stroke: #d8dee4 }}{}\n\
+         @media (prefers-color-scheme: dark) {{ .ground {{ fill: #0d1117 }} text {{ fill: #e6edf3 }} \
+         .grid {{ stroke: #30363d }}{} }}\n\
+         </style>\n",
+        colours(0),
+        colours(1)
+    )
 }
 
 fn panel(text: &mut String, left: f64, sizes: Sizes, cases: &[Case<'_>]) {
@@ -87,7 +122,7 @@ fn panel(text: &mut String, left: f64, sizes: Sizes, cases: &[Case<'_>]) {
         let at = y(f64::from(percent));
         let _ = writeln!(
             text,
-            "<line x1=\"{left}\" y1=\"{at}\" x2=\"{}\" y2=\"{at}\" stroke=\"#dddddd\"/><text x=\"{}\" y=\"{}\" \
+            "<line x1=\"{left}\" y1=\"{at}\" x2=\"{}\" y2=\"{at}\" class=\"grid\"/><text x=\"{}\" y=\"{}\" \
              text-anchor=\"end\">{percent}</text>",
             left + WIDTH,
             left - 6.0,
@@ -105,12 +140,12 @@ fn panel(text: &mut String, left: f64, sizes: Sizes, cases: &[Case<'_>]) {
     }
     let _ =
         writeln!(text, "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">nodes</text>", bottom + 36.0);
-    for Series { colour, dash, of, .. } in &SERIES {
+    for (idx, Series { dash, of, .. }) in SERIES.iter().enumerate() {
         let point = |(idx, case): (usize, &&Case<'_>)| format!("{:.1},{:.1}", x(idx), y(case.mean(of)));
         let points: Vec<String> = cases.iter().enumerate().map(point).collect();
         let _ = writeln!(
             text,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>",
+            "<polyline class=\"line s{idx}\" points=\"{}\" stroke-dasharray=\"{dash}\"/>",
             points.join(" ")
         );
     }

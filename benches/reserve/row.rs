@@ -26,13 +26,18 @@ pub(crate) struct Row {
     pub(crate) free: f64,
     /// Violations that the checker found in ours, and pods left out by anybody.
     pub(crate) wrong: usize,
-    /// How long a pair took to choose, in µs; how long each of the two re-optimisations took, in ms.
+    /// How long a decision took, the 99th of 100, in µs; how long each of the two re-optimisations took, in ms.
     pub(crate) times: [f64; 3],
 }
 
 // === impl Row ===
 
 impl Row {
+    /// Which pods, and which resource.
+    pub(crate) fn what(&self) -> String {
+        format!("{}, {}", self.sizes.replace('-', " "), self.resource)
+    }
+
     /// As one line.
     pub(crate) fn line(&self) -> String {
         let (reserves, needs) = self.bme.unwrap_or((f64::NAN, f64::NAN));

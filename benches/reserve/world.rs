@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::fs;
 use std::sync::Arc;
 
-use edge_core::model::{Bytes, MilliCpu, Resources};
+use edge_core::delay::file::{DelayFiles, Metadata, UNLIMITED_PODS, UNLIMITED_STORAGE};
+use edge_core::model::{Bytes, MilliCpu, Node, NodeName, NonZeroRequest, Owner, Pod, Resources};
 use edge_core::placement::NodeSlot;
 use edge_core::random::Random;
+use edge_core::simulation::Scenario;
 
 /// Bounds that pods have, in ms.
 const BOUNDS_MS: [f64; 3] = [20.0, 30.0, 50.0];
@@ -36,8 +38,19 @@ pub(crate) struct Workload {
     pub(crate) nodes: Vec<NodeSlot>,
     /// What each node has.
     pub(crate) allocatable: Resources,
-    /// The nodes each pod may be on, two at least, and what it demands.
-    pub(crate) pods: Vec<(Arc<[NodeSlot]>, Resources)>,
+    pub(crate) pods: Vec<Arrival>,
+    /// Round-trip times in ms between the nodes.
+    delays: Vec<Vec<f64>>,
+}
+
+/// A pod.
+pub(crate) struct Arrival {
+    /// The nodes it may be on, two at least.
+    pub(crate) radius: Arc<[NodeSlot]>,
+    /// What it demands.
+    pub(crate) demand: Resources,
+    anchor: usize,
+    bound_ms: f64,
 }
 
 // === impl Topology ===
@@ -127,7 +140,8 @@ impl Workload {
                 (0..n_nodes).filter(|node| *node == anchor || within(node)).map(slot).collect()
             });
             if radius.len() >= 2 {
-                pods.push((radius.clone(), sizes.draw(&mut random)));
+                let (radius, bound_ms) = (radius.clone(), BOUNDS_MS[bound]);
+                pods.push(Arrival { radius, demand: sizes.draw(&mut random), anchor, bound_ms });
             }
             if pods.len() == n_pods {
                 break;
@@ -136,8 +150,56 @@ impl Workload {
         let allocatable =
             Resources { cpu: MilliCpu(64_000), memory: Bytes(128 * GIB), ..Resources::default() };
         let nodes = (0..n_nodes).map(slot).collect();
-        Self { topology: topology.name.clone(), sizes, nodes, allocatable, pods }
+        let row = |from: &usize| drawn.iter().map(|to| topology.delay(*from, *to)).collect();
+        let delays = drawn.iter().map(row).collect();
+        Self { topology: topology.name.clone(), sizes, nodes, allocatable, pods, delays }
     }
+
+    /// The same as what the scheduler's simulation takes.
+    pub(crate) fn scenario(&self) -> Scenario {
+        let names: Vec<NodeName> = (0..self.nodes.len()).map(node_name).collect();
+        let json: Vec<String> =
+            names.iter().zip(0..).map(|(name, idx)| format!("\"{name}\": {idx}")).collect();
+        let metadata = Metadata::parse(&format!("{{{}}}", json.join(",")));
+        let cells = |row: &Vec<f64>| row.iter().map(f64::to_string).collect::<Vec<String>>();
+        let line = |row: &Vec<f64>| cells(row).join(" ") + "\n";
+        let matrix: String = self.delays.iter().map(line).collect();
+        let delays = metadata.and_then(|metadata| DelayFiles::read(matrix.as_bytes(), metadata, &names));
+        let delays = delays.unwrap_or_else(|error| panic!("{}: {error}", self.topology));
+        let allocatable = Resources { ephemeral_storage: UNLIMITED_STORAGE, ..self.allocatable.clone() };
+        let node = |name: &NodeName| Node {
+            allocatable: allocatable.clone(),
+            allowed_pods: UNLIMITED_PODS,
+            ..Node::named(name.as_str())
+        };
+        let pods = self.pods.iter().enumerate().map(|(idx, arrival)| arrival.pod(idx)).collect();
+        Scenario { nodes: names.iter().map(node).collect(), pods, delays }
+    }
+}
+
+// === impl Arrival ===
+
+impl Arrival {
+    /// The only pod of its workload.
+    fn pod(&self, idx: usize) -> Pod {
+        let label = (format!("delay_{}", node_name(self.anchor)), self.bound_ms.to_string());
+        let owner = Owner { kind: "ReplicaSet".into(), name: format!("pod-{idx}").into() };
+        // A container that requests no CPU counts as 100 m where nodes are scored.
+        let cpu = if self.demand.cpu.0 == 0 { MilliCpu(100) } else { self.demand.cpu };
+        let non_zero = NonZeroRequest { cpu, memory: self.demand.memory };
+        Pod {
+            labels: [label].into_iter().collect(),
+            owner: Some(owner),
+            requests: self.demand.clone(),
+            non_zero,
+            scored: non_zero,
+            ..Pod::pending("default", &format!("pod-{idx}"))
+        }
+    }
+}
+
+fn node_name(idx: usize) -> NodeName {
+    NodeName::new(format!("node-{idx}"))
 }
 
 fn slot(idx: usize) -> NodeSlot {

@@ -40,6 +40,13 @@ pub struct Effort {
 
 /// Bounds from below what has to be reserved, resource by resource, whatever is chosen within `freedom`.
 ///
+/// Why it is a bound: let `w(a, m)` be weights of pairs of a failing node `a` and a backup node `m`, none of them negative,
+/// that sum to 1 at most over the `a` of each `m`. Whoever is covered where, `m` reserves no less than it covers from
+/// each `a`, hence no less than the sum of that weighted by `w(a, m)`. Summed up over all `m`, no less is reserved than the
+/// sum over all pods of what each demands times the weight of its pair; and that is no less than with the
+/// lightest pair that each may use, which does not depend on who is covered where. So any weights prove a bound. They are
+/// searched for in floating point, then made whole numbers, and what they prove is summed up exactly.
+///
 /// Room is not looked at, and pods may be cut in pieces, so the bound holds all the more for whole ones. Every
 /// pod counts that may be on two nodes at least. With [`Freedom::Backups`] the bound is the optimum of the linear
 /// relaxation, as far as the effort reaches, and so at least what any one node's pods demand, or those of several nodes

@@ -2,11 +2,12 @@
 //!
 //! The model around it is the simplest: the pods arrive one by one in the order of the files, as the BME
 //! scheduler took them, after those whose manifests say their node; every binding succeeds at once and comes back as a watch event; no time passes. So what
-//! is shown is what the rules decide.
+//! is shown is what the rules decide. Backups are made as pods are covered, at once too, and take up room.
 
 mod clustered;
 mod layers;
 mod radius;
+mod reserve;
 #[cfg(test)]
 mod tests;
 
@@ -16,12 +17,13 @@ use std::time::Duration;
 
 pub use layers::Layers;
 pub use radius::KeptRadius;
+pub use reserve::{Reserve, ReservedResource};
 
 use crate::delay::file::DelayFiles;
 use crate::delay::{DECISION_ANNOTATION, DelayConstraints};
-use crate::model::{Delay, Name, Node, NodeName, Phase, Pod, PodKey, Time};
-use crate::placement::Profile;
+use crate::model::{Delay, Labels, Name, Node, NodeName, Phase, Pod, PodKey, Time};
 use crate::placement::plugins::backup_reservation::BackupReservation;
+use crate::placement::{BackupRule, MoveRule, Profile};
 use crate::state::{
     Action, BindOutcome, Binding, Change, Config, Event, PodRef, PreemptOutcome, Preemption, ReadOutcome,
     Report, State, Victim,
@@ -57,9 +59,13 @@ pub struct Outcome {
     pub pending: Vec<PendingPod>,
     /// How long each decision took.
     pub decisions: Vec<Duration>,
+    /// How long it took until all were made.
+    pub total: Duration,
     /// How many nodes each delay constraint admits, and how many of them its anchors' clusters keep; only
     /// with [`RadiusRule::Clustered`].
     pub radii: Vec<KeptRadius>,
+    /// What is reserved for backups.
+    pub reserve: Reserve,
 }
 
 /// A pod with a place.
@@ -71,6 +77,8 @@ pub struct PlacedPod {
     pub profile: Option<Name>,
     /// Where.
     pub node: NodeName,
+    /// Where its backup is, if it has one.
+    pub backup: Option<NodeName>,
     /// How its delay constraints are met.
     pub delays: Vec<MetBound>,
 }
@@ -118,6 +126,10 @@ struct Run<'a> {
     pods: HashMap<&'a PodKey, &'a Pod>,
     state: State,
     bindings: HashMap<PodKey, Binding>,
+    /// The annotations of pods into which something was written.
+    annotations: HashMap<PodKey, Labels>,
+    /// The backups there are.
+    backups: HashMap<PodKey, Pod>,
     messages: HashMap<PodKey, String>,
     decisions: Vec<Duration>,
 }
@@ -127,12 +139,14 @@ struct Run<'a> {
 impl Scenario {
     /// Places the pods. `clock` tells the time since any origin, to measure how long decisions take.
     pub fn run(&self, rule: &RadiusRule, clock: &mut dyn FnMut() -> Duration) -> Outcome {
+        let begun = clock();
         let mut run = Run::new(self, rule);
         for pod in self.pods.iter().filter(|pod| pod.node.is_none()) {
             run.state.apply(Event::Pods(Change::Put(Box::new(pod.clone()))), Time::ZERO);
             run.settle(clock);
         }
-        run.finish(rule)
+        let total = clock().saturating_sub(begun);
+        run.finish(rule, total)
     }
 
     /// The layers for all delays that the pods are bound by.
@@ -160,9 +174,15 @@ impl Scenario {
 impl RadiusRule {
     fn profiles(&self) -> Vec<Profile> {
         let names = Profile::KNOWN.into_iter().chain(["default-scheduler"]);
-        // What is reserved is reckoned apart, from where pods came to be.
-        let off = |profile: Profile| profile.with(Box::new(BackupReservation::off()));
-        let known = names.filter_map(Profile::known).map(off);
+        // No time passes, so nobody has been where he is for long enough to be moved.
+        let still = |profile: Profile| match profile.backup_rule() {
+            Some(rule) => {
+                let rule = BackupRule { moves: MoveRule::default(), ..rule };
+                profile.with(Box::new(BackupReservation { rule }))
+            }
+            None => profile,
+        };
+        let known = names.filter_map(Profile::known).map(still);
         match self {
             Self::Exact => known.collect(),
             Self::Clustered(layers) => {
@@ -185,6 +205,8 @@ impl<'a> Run<'a> {
             pods: scenario.pods.iter().map(|pod| (&pod.key, pod)).collect(),
             state,
             bindings: HashMap::new(),
+            annotations: HashMap::new(),
+            backups: HashMap::new(),
             messages: HashMap::new(),
             decisions: Vec::new(),
         };
@@ -212,6 +234,8 @@ impl<'a> Run<'a> {
         match action {
             Action::Bind(binding) => {
                 let pod = binding.pod.clone();
+                let written = binding.annotations.iter().map(|(key, value)| (*key, Some(value.as_str())));
+                self.annotate(&pod.key, &written.collect::<Vec<_>>());
                 self.bindings.insert(pod.key.clone(), binding);
                 self.state.apply(Event::Bind(pod.clone(), BindOutcome::Bound), Time::ZERO);
                 if let Some(bound) = self.find(&pod) {
@@ -229,6 +253,9 @@ impl<'a> Run<'a> {
                 self.state.apply(Event::Delays(rows), Time::ZERO);
             }
             Action::Preempt(preemption) => self.take_away(preemption),
+            Action::CreateBackup(backup) => self.make_backup(&backup),
+            Action::DeleteBackup(pod) => self.take_backup(pod),
+            Action::WriteCover(write) => self.write_cover(write),
             // No pod has claims that are known, so there are no volumes; and no node fails.
             Action::Announce(_)
             | Action::AnnounceDelay(_)
@@ -241,11 +268,8 @@ impl<'a> Run<'a> {
             | Action::Knock(_)
             | Action::TellNode(_)
             | Action::WriteVolumes(_)
-            | Action::CreateBackup(_)
-            | Action::DeleteBackup(_)
             | Action::TaintNode(_)
             | Action::FenceNode(_)
-            | Action::WriteCover(_)
             | Action::AnnounceCover(_)
             | Action::AnnounceBackups(_) => (),
         }
@@ -257,6 +281,7 @@ impl<'a> Run<'a> {
         for Victim { pod, .. } in &preemption.victims {
             let Some(gone) = self.find(pod) else { continue };
             self.pods.remove(&pod.key);
+            self.backups.remove(&pod.key);
             let message = format!("preempted by {} on {}", preemption.preemptor.key, preemption.node);
             self.messages.insert(pod.key.clone(), message);
             self.state.apply(Event::Pods(Change::Gone(Box::new(gone))), Time::ZERO);
@@ -268,7 +293,13 @@ impl<'a> Run<'a> {
 
     /// The pod as the API server has it now.
     fn find(&self, pod: &PodRef) -> Option<Pod> {
+        if let Some(backup) = self.backups.get(&pod.key) {
+            return Some(backup.clone());
+        }
         let mut found = (*self.pods.get(&pod.key)?).clone();
+        if let Some(annotations) = self.annotations.get(&pod.key) {
+            found.annotations = annotations.clone();
+        }
         if let Some(binding) = self.bindings.get(&pod.key) {
             found.node = Some(binding.node.clone());
             found.phase = Phase::Running;
@@ -276,19 +307,23 @@ impl<'a> Run<'a> {
         Some(found)
     }
 
-    fn finish(self, rule: &RadiusRule) -> Outcome {
+    fn finish(self, rule: &RadiusRule, total: Duration) -> Outcome {
         let radii = match rule {
             RadiusRule::Exact => Vec::new(),
             RadiusRule::Clustered(layers) => radius::kept(self.state.snapshot(), &self.scenario.pods, layers),
         };
-        let mut outcome =
-            Outcome { placed: Vec::new(), pending: Vec::new(), decisions: self.decisions, radii };
+        let reserve = self.reserve();
+        let (placed, pending) = (Vec::new(), Vec::new());
+        let mut outcome = Outcome { placed, pending, decisions: self.decisions, total, radii, reserve };
+        let book = &self.state.snapshot().backups.book;
         for pod in &self.scenario.pods {
             let profile = pod.scheduler_name.clone();
+            let backup = book.of(&pod.uid).map(|covered| covered.backup);
             let placed = |node: &NodeName, profile, delays| PlacedPod {
                 pod: pod.key.clone(),
                 profile,
                 node: node.clone(),
+                backup: backup.and_then(|slot| self.state.snapshot().nodes.name(slot)).cloned(),
                 delays,
             };
             // A pod that was taken away is nowhere any more.

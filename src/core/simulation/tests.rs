@@ -33,6 +33,12 @@ spec:
     )
 }
 
+/// A deployment whose pods have no backups.
+fn without_backup(name: &str, labels: &str, memory: &str) -> String {
+    let uncovered = "metadata: {annotations: {kubectl-edge.dev/backup: 'false'}, labels";
+    deployment(name, labels, memory).replace("metadata: {labels", uncovered)
+}
+
 /// The outcome, a line for each pod.
 fn show(outcome: &Outcome) -> Vec<String> {
     let bound = |it: &MetBound| {
@@ -117,8 +123,7 @@ fn what_stays_pending_says_why() {
 
 #[test]
 fn clusters_lose_nodes_that_are_within_the_radius() {
-    let manifests =
-        deployment("a", "delay_edge-3: '10'", "6Gi") + &deployment("b", "delay_edge-3: '10'", "6Gi");
+    let manifests = ["a", "b"].map(|name| without_backup(name, "delay_edge-3: '10'", "6Gi")).concat();
     check(
         &manifests,
         |_| RadiusRule::Exact,
@@ -157,7 +162,7 @@ spec: {nodeName: edge-1, containers: [{name: c, resources: {requests: {memory: 5
 }
 
 #[test]
-fn the_clock_is_read_around_decisions_alone() {
+fn decisions_are_timed_one_by_one() {
     let scenario =
         scenario(&(deployment("a", "delay_edge-1: '0'", "1Gi") + &deployment("b", "app: b", "1Gi")));
     let mut ticks = 0;
@@ -211,4 +216,69 @@ fn every_pair_of_a_cluster_is_within_the_delay_and_no_two_clusters_could_be_one(
             }
         }
     }
+}
+
+#[test]
+fn backups_take_up_room() {
+    let manifests = ["a", "b"].map(|name| deployment(name, "delay_edge-3: '10'", "6Gi")).concat();
+    check(
+        &manifests,
+        |_| RadiusRule::Exact,
+        &[
+            "a on edge-2 [edge-3 edge-3 10 <= 10]",
+            "b waits: 0/4 nodes are available: 2 Insufficient memory, 2 node(s) exceeded the delay to edge-3 (10 ms).",
+        ],
+    );
+}
+
+#[test]
+fn what_is_reserved_is_told_and_what_could_be() {
+    // Of the outer nodes each has the middle one within 10 ms, and nobody else: with a pod on each they would share it.
+    let manifests = [
+        deployment("left", "delay_edge-1: '10'", "1Gi"),
+        deployment("right", "delay_edge-3: '10'", "2Gi"),
+        deployment("alone", "delay_edge-1: '0'", "1Gi"),
+        without_backup("bare", "delay_edge-1: '10'", "1Gi"),
+        deployment("free", "app: free", "1Gi"),
+    ];
+    let outcome = scenario(&manifests.concat()).run(&RadiusRule::Exact, &mut || Duration::ZERO);
+    let backups: Vec<(&str, &str)> = outcome
+        .placed
+        .iter()
+        .filter_map(|it| Some((it.pod.name.split('-').next()?, it.backup.as_ref()?.as_str())))
+        .collect();
+    assert_eq!(backups, [("left", "edge-1"), ("right", "edge-2")]);
+    let reserve = outcome.reserve;
+    let uncovered: Vec<&str> = reserve.uncovered.iter().map(|(key, _)| &key.name[..5]).collect();
+    assert_eq!((reserve.cover.subjects.len(), uncovered), (2, vec!["alone"]));
+    let gib = |amount: i64| amount >> 30;
+    let all: Vec<[i64; 6]> = reserve
+        .resources()
+        .iter()
+        .map(|it| [it.demand, it.allocatable, it.online, it.offline, it.bound, it.moved].map(gib))
+        .collect();
+    assert_eq!(all, [[3, 88, 3, 3, 3, 2]]);
+}
+
+#[test]
+fn what_came_about_pod_by_pod_takes_no_less_than_what_is_arranged_afterwards() {
+    let mut random = Random(0xba5e);
+    let (mut saved, mut moved) = (0, 0);
+    for _ in 0..12 {
+        let manifests: Vec<String> = (0..12)
+            .map(|idx| {
+                let labels = format!("delay_edge-{}: '{}'", 1 + random.below(3), 10 * (1 + random.below(2)));
+                deployment(&format!("p{idx}"), &labels, &format!("{}Mi", 100 + 50 * random.below(4)))
+            })
+            .collect();
+        let reserve = scenario(&manifests.concat()).run(&RadiusRule::Exact, &mut || Duration::ZERO).reserve;
+        assert_eq!(reserve.uncovered, []);
+        let resources = reserve.resources();
+        let [memory] = &resources[..] else { panic!("{resources:?}") };
+        assert!(memory.bound <= memory.offline && memory.moved <= memory.offline, "{memory:?}");
+        assert!(memory.offline <= memory.online && memory.online <= memory.demand, "{memory:?}");
+        saved += usize::from(memory.offline < memory.online);
+        moved += usize::from(memory.moved < memory.offline);
+    }
+    assert!(saved > 0 && moved > 0, "{saved} {moved}");
 }

@@ -2,8 +2,11 @@
 
 use super::{Evicted, Eviction, Fence, HandoverTaint, MoveNotice, NodeNotice, PodRef, Relocation};
 use crate::delay::{DelayConstraint, Turn};
-use crate::model::{Delay, Name, NodeName, Pod, PodKey, Resources, Time};
-use crate::placement::VolumeWrite;
+use crate::model::{Delay, Name, NodeName, NonZeroRequest, Owner, Pod, PodKey, Resources, Time};
+use crate::placement::{BACKUP_LABEL, VolumeWrite};
+
+/// The value of the PriorityClass of backups.
+const BACKUP_PRIORITY: i32 = 1_000_000_000;
 
 /// Something to do outside. `Bind`, `WriteVolumes`, `Read`, `Preempt`, `Evict`, `Relocate`, `Knock`, `CreateBackup`,
 /// `DeleteBackup`, `TaintNode`, `FenceNode` and `WriteCover` are answered by one event each, whatever happens.
@@ -250,6 +253,25 @@ pub struct DelayTurn {
     pub delay: Delay,
     /// What happened to the constraint.
     pub turn: Turn,
+}
+
+// === impl BackupPod ===
+
+impl BackupPod {
+    /// The pod as it will be on its node.
+    pub fn pod(&self) -> Pod {
+        let Self { key, node, requests } = self;
+        Pod {
+            labels: [BACKUP_LABEL].into_iter().collect(),
+            owner: Some(Owner { kind: "Deployment".into(), name: "edge-scheduler".into() }),
+            priority: BACKUP_PRIORITY,
+            preempts: false,
+            node: Some(node.clone()),
+            requests: requests.clone(),
+            non_zero: NonZeroRequest { cpu: requests.cpu, memory: requests.memory },
+            ..Pod::pending(&key.namespace, &key.name)
+        }
+    }
 }
 
 // === impl ReportReason ===

@@ -2,11 +2,12 @@
 
 mod load;
 mod report;
+mod reserve;
 mod table;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -21,6 +22,9 @@ use report::{Clustering, SimulationReport};
 ///
 /// The pods are placed by the very code that the scheduler runs, in the order of the files. Every
 /// binding succeeds and no time passes. Nothing is contacted, so no connection has to be described.
+///
+/// Pods with a delay constraint get a backup, which takes up room. What is reserved is told as it came
+/// about pod by pod (online), and with the backups re-optimised afterwards (offline).
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_long_help = FILE_FORMATS)]
 pub(crate) struct Simulate {
@@ -39,19 +43,12 @@ pub(crate) struct Simulate {
     /// Run both without and with clustering, and compare
     ///
     /// With clustering, a radius is replaced by the anchor's cluster in the layer of that delay, as
-    /// the BME scheduler did it; this scheduler never does. The share of the nodes that is reserved
-    /// for backups is not simulated yet.
+    /// the BME scheduler did it; this scheduler never does.
     #[arg(short, long, verbatim_doc_comment)]
     both: bool,
     /// The profile of pods whose manifest doesn't name one
     #[arg(long, value_name = "NAME", default_value = "custom-scheduler", value_parser = profile_names())]
     profile: String,
-}
-
-/// What a run took.
-struct Measured {
-    outcome: Outcome,
-    total: Duration,
 }
 
 const FILE_FORMATS: &str = "\
@@ -80,11 +77,11 @@ impl Simulate {
         let (scenario, warnings) = self.load()?;
         if self.both {
             // The first run pays for cold caches; to compare, both have to come after it.
-            Measured::of(&scenario, &RadiusRule::Exact);
+            run(&scenario, &RadiusRule::Exact);
         }
-        let exact = Measured::of(&scenario, &RadiusRule::Exact);
+        let exact = run(&scenario, &RadiusRule::Exact);
         let clustering = self.both.then(|| cluster(&scenario));
-        let ending = if exact.outcome.pending.is_empty() { Ending::Ok } else { Ending::Findings };
+        let ending = if exact.pending.is_empty() { Ending::Ok } else { Ending::Findings };
         let report = SimulationReport::new(&scenario, &exact, clustering);
         Ok(Output::ok(report).with_warnings(warnings).ending(ending))
     }
@@ -94,15 +91,11 @@ fn cluster(scenario: &Scenario) -> Clustering {
     let begun = Instant::now();
     let layers = Arc::new(scenario.layers());
     let layering = begun.elapsed();
-    Clustering::new(&Measured::of(scenario, &RadiusRule::Clustered(layers)), layering)
+    Clustering::new(&run(scenario, &RadiusRule::Clustered(layers)), layering)
 }
 
-// === impl Measured ===
-
-impl Measured {
-    fn of(scenario: &Scenario, rule: &RadiusRule) -> Self {
-        let origin = Instant::now();
-        let outcome = scenario.run(rule, &mut || origin.elapsed());
-        Self { outcome, total: origin.elapsed() }
-    }
+/// Places the pods by this machine's clock.
+fn run(scenario: &Scenario, rule: &RadiusRule) -> Outcome {
+    let origin = Instant::now();
+    scenario.run(rule, &mut || origin.elapsed())
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use edge_core::model::{Delay, NodeName, PodKey};
-use edge_core::simulation::{KeptRadius, MetBound, PendingPod, PlacedPod, Scenario};
+use edge_core::simulation::{KeptRadius, MetBound, Outcome, PendingPod, PlacedPod, Scenario};
 use serde::Serialize;
 
-use super::Measured;
+use super::reserve::ReserveReport;
 use crate::view::API_VERSION;
 
 /// What came of a simulation.
@@ -18,6 +18,7 @@ pub(super) struct SimulationReport {
     pub(super) nodes: usize,
     pub(super) placed: Vec<Placed>,
     pub(super) pending: Vec<Pending>,
+    pub(super) reserve: ReserveReport,
     pub(super) timing: Timing,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) clustering: Option<Clustering>,
@@ -29,6 +30,7 @@ pub(super) struct SimulationReport {
 pub(super) struct Clustering {
     pub(super) placed: Vec<Placed>,
     pub(super) pending: Vec<Pending>,
+    pub(super) reserve: ReserveReport,
     pub(super) timing: Timing,
     /// How long it took to make the layers.
     pub(super) layering_microseconds: f64,
@@ -41,6 +43,9 @@ pub(super) struct Placed {
     pub(super) namespace: String,
     pub(super) pod: String,
     pub(super) node: String,
+    /// Where its backup is, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) backup: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) scheduler_name: Option<String>,
     pub(super) delays: Vec<Met>,
@@ -86,7 +91,7 @@ pub(super) struct Timing {
     pub(super) median_microseconds: f64,
     pub(super) p99_microseconds: f64,
     pub(super) max_microseconds: f64,
-    /// All of it, from the first event to the last.
+    /// All of it, from the first event to the last; what is re-optimised afterwards does not count.
     pub(super) total_microseconds: f64,
 }
 
@@ -96,13 +101,14 @@ pub(super) struct Millis(pub(super) Delay);
 // === impl SimulationReport ===
 
 impl SimulationReport {
-    pub(super) fn new(scenario: &Scenario, exact: &Measured, clustering: Option<Clustering>) -> Self {
+    pub(super) fn new(scenario: &Scenario, exact: &Outcome, clustering: Option<Clustering>) -> Self {
         Self {
             api_version: API_VERSION,
             kind: "SimulationReport",
             nodes: scenario.nodes.len(),
-            placed: exact.outcome.placed.iter().map(Placed::from).collect(),
-            pending: exact.outcome.pending.iter().map(Pending::from).collect(),
+            placed: exact.placed.iter().map(Placed::from).collect(),
+            pending: exact.pending.iter().map(Pending::from).collect(),
+            reserve: ReserveReport::new(&exact.reserve),
             timing: Timing::of(exact),
             clustering,
         }
@@ -112,13 +118,14 @@ impl SimulationReport {
 // === impl Clustering ===
 
 impl Clustering {
-    pub(super) fn new(clustered: &Measured, layering: Duration) -> Self {
+    pub(super) fn new(clustered: &Outcome, layering: Duration) -> Self {
         Self {
-            placed: clustered.outcome.placed.iter().map(Placed::from).collect(),
-            pending: clustered.outcome.pending.iter().map(Pending::from).collect(),
+            placed: clustered.placed.iter().map(Placed::from).collect(),
+            pending: clustered.pending.iter().map(Pending::from).collect(),
+            reserve: ReserveReport::new(&clustered.reserve),
             timing: Timing::of(clustered),
             layering_microseconds: micros(layering),
-            radii: clustered.outcome.radii.iter().map(Radius::from).collect(),
+            radii: clustered.radii.iter().map(Radius::from).collect(),
         }
     }
 }
@@ -131,6 +138,7 @@ impl From<&PlacedPod> for Placed {
             namespace: pod.pod.namespace.to_string(),
             pod: pod.pod.name.to_string(),
             node: pod.node.to_string(),
+            backup: pod.backup.as_ref().map(NodeName::to_string),
             scheduler_name: pod.profile.as_ref().map(ToString::to_string),
             delays: pod.delays.iter().map(Met::from).collect(),
         }
@@ -174,8 +182,8 @@ impl From<&KeptRadius> for Radius {
 // === impl Timing ===
 
 impl Timing {
-    fn of(measured: &Measured) -> Self {
-        let mut decisions = measured.outcome.decisions.clone();
+    fn of(outcome: &Outcome) -> Self {
+        let mut decisions = outcome.decisions.clone();
         decisions.sort_unstable();
         let last = decisions.len().saturating_sub(1);
         let at = |idx: usize| decisions.get(idx).copied().map_or(0.0, micros);
@@ -186,7 +194,7 @@ impl Timing {
             // The nearest rank: of 100 decisions the 99th.
             p99_microseconds: at((decisions.len() * 99).div_ceil(100).saturating_sub(1)),
             max_microseconds: at(last),
-            total_microseconds: micros(measured.total),
+            total_microseconds: micros(outcome.total),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How people see what `simulate` found out.
 
 use super::report::{Clustering, Met, Pending, Placed, Radius, SimulationReport, Timing};
+use super::reserve::ReserveReport;
 use crate::look::Look;
 use crate::view::Report;
 
@@ -27,12 +28,13 @@ impl Report for SimulationReport {
         let mut parts = Vec::new();
         if !self.placed.is_empty() {
             let rows = self.placed.iter().flat_map(|pod| pod.rows(qualified)).collect();
-            parts.push(look.columns(["POD", "NODE", "ANCHOR", "DELAY", "BOUND"], rows));
+            parts.push(look.columns(["POD", "NODE", "BACKUP", "ANCHOR", "DELAY", "BOUND"], rows));
         }
         if !self.pending.is_empty() {
             let rows = self.pending.iter().map(|pod| pod.row(qualified)).collect();
             parts.push(look.columns(["PENDING", "WHY"], rows));
         }
+        parts.extend(self.reserve.part(look, "RESERVED"));
         parts.push(self.summary(look));
         if let Some(clustering) = &self.clustering {
             parts.extend(clustering.parts(self, look, qualified));
@@ -55,6 +57,7 @@ impl Clustering {
             let rows = self.radii.iter().map(|radius| radius.row(qualified)).collect();
             parts.push(look.columns(["ANCHOR", "BOUND", "NODES", "IN CLUSTER", "KEPT"], rows));
         }
+        parts.extend(self.reserve.part(look, "RESERVED IN CLUSTERS"));
         parts.push(self.summary(look));
         parts
     }
@@ -74,33 +77,48 @@ fn run(name: &str, placed: usize, pending: usize, timing: &Timing) -> [String; 6
     [name.to_owned(), placed.to_string(), pending.to_string(), median, p99, total]
 }
 
+// === impl ReserveReport ===
+
+impl ReserveReport {
+    fn part(&self, look: Look, head: &str) -> Option<String> {
+        let sentence = self.sentence()?;
+        let rows = self.rows();
+        if rows.is_empty() {
+            return Some(sentence);
+        }
+        let heads = [head, "COVERED", "ONLINE", "OFFLINE", "BOUND", "WITH PODS MOVED"];
+        Some(look.columns(heads, rows) + &sentence)
+    }
+}
+
 // === impl Placed ===
 
 impl Placed {
     /// A row for each constraint; one if there is none. The pod is told in the first.
-    fn rows(&self, qualified: bool) -> Vec<[String; 5]> {
-        let pod = [display_name(&self.namespace, &self.pod, qualified), self.node.clone()];
+    fn rows(&self, qualified: bool) -> Vec<[String; 6]> {
+        let name = display_name(&self.namespace, &self.pod, qualified);
+        let pod = [name, self.node.clone(), self.backup.clone().unwrap_or_else(|| "-".to_owned())];
         if self.delays.is_empty() {
-            let [pod, node] = pod;
-            return vec![[pod, node, "-".to_owned(), "-".to_owned(), "-".to_owned()]];
+            let [pod, node, backup] = pod;
+            return vec![[pod, node, backup, "-".to_owned(), "-".to_owned(), "-".to_owned()]];
         }
-        let rest = std::iter::repeat([String::new(), String::new()]);
+        let rest = std::iter::repeat([const { String::new() }; 3]);
         let heads = std::iter::once(pod).chain(rest);
-        heads.zip(&self.delays).map(|([pod, node], met)| met.row(pod, node)).collect()
+        heads.zip(&self.delays).map(|(pod, met)| met.row(pod)).collect()
     }
 }
 
 // === impl Met ===
 
 impl Met {
-    fn row(&self, pod: String, node: String) -> [String; 5] {
+    fn row(&self, [pod, node, backup]: [String; 3]) -> [String; 6] {
         // Where a workload is matters; a node is where it is.
         let anchor = match &self.from {
             Some(from) if *from != self.anchor => format!("{} on {from}", self.anchor),
             Some(_) | None => self.anchor.clone(),
         };
         let delay = self.delay_ms.as_ref().map_or("-".to_owned(), |delay| format!("{} ms", delay.0));
-        [pod, node, anchor, delay, format!("{} ms", self.bound_ms.0)]
+        [pod, node, backup, anchor, delay, format!("{} ms", self.bound_ms.0)]
     }
 }
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cover_pieces::{Asked, Going};
-use crate::model::{Name, Owner, Pod, PodKey, PodUid, Resources, Time};
-use crate::placement::{BACKUP_LABEL, BACKUP_NAMESPACE, NodeSlot};
+use crate::model::{Pod, PodKey, PodUid, Resources, Time};
+use crate::placement::{BACKUP_NAMESPACE, NodeSlot};
 use crate::state::{Action, BackupPod, Defect, Placed, PodRef, State};
 
 /// For so long the book must have said the same of a node before less is reserved there: a rollout takes pods away
@@ -26,8 +26,6 @@ const SOON: Duration = Duration::from_secs(1);
 const NAME: &str = "edge-backup-";
 /// So much of a node's name goes into those of its backups, which may have 253 bytes.
 const NODE_PART: usize = 200;
-/// The value of the PriorityClass of backups.
-const PRIORITY: i32 = 1_000_000_000;
 
 // === impl State ===
 
@@ -310,18 +308,5 @@ pub(super) fn serial_of(name: &str) -> u64 {
 
 /// The pod that is counted until the watch tells of the one that was made. No pod has its UID.
 fn assumed(backup: &BackupPod) -> Pod {
-    let BackupPod { key, node, requests } = backup;
-    let owner: Name = "edge-scheduler".into();
-    let pod = Pod::pending(&key.namespace, &key.name);
-    Pod {
-        uid: PodUid::new(format!("asked/{}", key.name)),
-        labels: [BACKUP_LABEL].into_iter().collect(),
-        owner: Some(Owner { kind: "Deployment".into(), name: owner }),
-        priority: PRIORITY,
-        preempts: false,
-        node: Some(node.clone()),
-        requests: requests.clone(),
-        non_zero: crate::model::NonZeroRequest { cpu: requests.cpu, memory: requests.memory },
-        ..pod
-    }
+    Pod { uid: PodUid::new(format!("asked/{}", backup.key.name)), ..backup.pod() }
 }

@@ -13,7 +13,8 @@ use super::relocation::MoveReason;
 use crate::cover::{Bound, Covered, Kind, Plan, Room, Step, Subject};
 use crate::model::{Pod, PodUid, Resources, Time};
 use crate::placement::{
-    BackupSearch, Cycle, NodeSlot, Profile, Reoptimize, WorkloadRef, allowed_nodes, may_go_to, unplaced,
+    BackupSearch, Cycle, MoveRule, NodeSlot, Profile, Reoptimize, WorkloadRef, allowed_nodes, may_go_to,
+    unplaced,
 };
 use crate::state::State;
 
@@ -94,6 +95,18 @@ impl State {
         if rule == Reoptimize::Off || !self.leads || !is_calm || !thrift.is_empty() || self.may_not_move() {
             return None;
         }
+        let moves = if rule == Reoptimize::Pods { MOVES } else { 0 };
+        Some(CoverInUse { moves, ..self.cover_by(|moves| moves.reoptimize) })
+    }
+
+    /// All the cover there is, whether or not anything may be changed now: backups may go elsewhere, and so may every
+    /// pod that is ever moved.
+    pub fn whole_cover(&self) -> CoverInUse {
+        self.cover_by(|_| Reoptimize::Pods)
+    }
+
+    /// The covered pods of which something may go elsewhere, as `may` says.
+    fn cover_by(&self, may: impl Fn(MoveRule) -> Reoptimize) -> CoverInUse {
         let mut allowed: BTreeMap<WorkloadRef, Arc<[NodeSlot]>> = BTreeMap::new();
         let mut subjects = Vec::new();
         for (uid, covered) in
@@ -101,8 +114,8 @@ impl State {
         {
             let Some(pod) = self.covered_pod(uid) else { continue };
             let Some(profile) = self.profile(&pod.scheduler_name) else { continue };
-            let moves = profile.backup_rule().map(|rule| rule.moves).unwrap_or_default();
-            if moves.reoptimize == Reoptimize::Off {
+            let may = may(profile.backup_rule().map(|rule| rule.moves).unwrap_or_default());
+            if may == Reoptimize::Off {
                 continue;
             }
             let owner = WorkloadRef::top_of(&pod);
@@ -115,11 +128,10 @@ impl State {
                 backup: covered.backup,
                 allowed: Arc::clone(nodes),
                 demand: covered.demand.clone(),
-                movable: moves.reoptimize == Reoptimize::Pods && may_be_moved(&pod, &self.snapshot).is_ok(),
+                movable: may == Reoptimize::Pods && may_be_moved(&pod, &self.snapshot).is_ok(),
             });
         }
-        let moves = if rule == Reoptimize::Pods { MOVES } else { 0 };
-        Some(CoverInUse { rooms: self.rooms(&subjects), subjects, moves })
+        CoverInUse { rooms: self.rooms(&subjects), moves: subjects.len(), subjects }
     }
 
     fn covered_pod(&self, uid: &PodUid) -> Option<Arc<Pod>> {
