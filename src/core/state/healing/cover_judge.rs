@@ -8,6 +8,8 @@ use crate::state::{Action, CoverTurn, CoverTurned, Defect, PodRef, State};
 
 /// How many pods are judged in one go.
 const AT_ONCE: usize = 16;
+/// Backups that are refused on so many nodes and made on none are refused whatever they are.
+const TRIED: usize = 8;
 
 /// What came of judging a pod.
 enum Judged {
@@ -112,11 +114,11 @@ impl State {
         }
     }
 
-    /// Whether backups can't be made, and others are in the book, by whose backups it is tried from time to time: then
+    /// Whether backups can't be made anywhere, as far as is known, and enough of them are tried from time to time: then
     /// nothing is gained by looking for more.
     fn is_tried_by_others(&self) -> bool {
-        let backups = &self.snapshot.backups;
-        backups.refused.is_some() && backups.book.backups().next().is_some()
+        let refused = self.cover.pieces.refused.as_ref();
+        refused.is_some_and(|it| !it.is_partial && it.nodes.len() >= TRIED)
     }
 
     /// Judges the pod as one that has to be placed anew; it is counted nowhere meanwhile.
