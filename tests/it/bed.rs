@@ -278,8 +278,17 @@ profiles:
     }
 
     /// Waits for `probe` to give a value; on time-out shows the scheduler's log.
-    pub(crate) fn wait<T>(&self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
-        wait_for(what, DEADLINE, || Ok(probe())).unwrap_or_else(|error| {
+    pub(crate) fn wait<T>(&self, what: &str, probe: impl FnMut() -> Option<T>) -> T {
+        self.wait_for(what, DEADLINE, probe)
+    }
+
+    /// The same for what is tried less and less often: on a slow machine the next try may be minutes away.
+    pub(crate) fn wait_for_a_try<T>(&self, what: &str, probe: impl FnMut() -> Option<T>) -> T {
+        self.wait_for(what, 5 * DEADLINE, probe)
+    }
+
+    fn wait_for<T>(&self, what: &str, deadline: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+        wait_for(what, deadline, || Ok(probe())).unwrap_or_else(|error| {
             let log = std::fs::read_to_string(self.log()).unwrap_or_default();
             panic!("{error}\n--- scheduler ---\n{log}");
         })

@@ -94,7 +94,9 @@ fn told(bed: &Bed) -> Vec<String> {
 
 /// Waits until so much was told.
 fn await_told(bed: &Bed, count: usize) -> Vec<String> {
-    bed.wait(&format!("{count} events of backups"), || Some(told(bed)).filter(|told| told.len() >= count))
+    bed.wait_for_a_try(&format!("{count} events of backups"), || {
+        Some(told(bed)).filter(|told| told.len() >= count)
+    })
 }
 
 /// How often the server has refused a backup in these words.
@@ -104,7 +106,9 @@ fn refusals(bed: &Bed, words: &str) -> usize {
 }
 
 fn await_refusals(bed: &Bed, words: &str, count: usize) {
-    bed.wait(&format!("{count} refusals: {words}"), || (refusals(bed, words) >= count).then_some(()));
+    bed.wait_for_a_try(&format!("{count} refusals: {words}"), || {
+        (refusals(bed, words) >= count).then_some(())
+    });
 }
 
 /// What backups there are.
@@ -114,7 +118,7 @@ fn backups(bed: &Bed) -> Vec<Value> {
 }
 
 fn await_backup_on(bed: &Bed, group: &str) {
-    bed.wait(&format!("a backup in {group}"), || {
+    bed.wait_for_a_try(&format!("a backup in {group}"), || {
         let is_in =
             |pod: &Value| pod["spec"]["nodeName"].as_str().is_some_and(|node| node.starts_with(group));
         backups(bed).iter().any(is_in).then_some(())
@@ -183,7 +187,7 @@ fn one_that_is_too_large(bed: &Bed) {
     // There was one for another pod of this group, to which this one adds.
     let before = backups(bed).len();
     create(bed, "more", "words", "512Mi");
-    bed.wait("another backup", || (backups(bed).len() > before).then_some(()));
+    bed.wait_for_a_try("another backup", || (backups(bed).len() > before).then_some(()));
     let count = refusals(bed, "2Gi");
     await_refusals(bed, "2Gi", count + 1);
     assert_eq!(told(bed), first, "it is neither over nor new");
