@@ -128,6 +128,21 @@ impl Bed {
         self.write_matrix(delays);
     }
 
+    /// Nodes whose names begin alike, up to the hyphen, are near each other and far from all others.
+    pub(crate) fn write_delays_of_groups<'n>(&self, names: impl Iterator<Item = &'n String>) {
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        let group = |name: &str| name.split('-').next().unwrap().to_owned();
+        let between = |a: &str, b: &str| match (a == b, group(a) == group(b)) {
+            (true, _) => 0.0,
+            (false, true) => 5.0,
+            (false, false) => 90.0,
+        };
+        let delays: Vec<Vec<f64>> =
+            names.iter().map(|a| names.iter().map(|b| between(a, b)).collect()).collect();
+        let rows: Vec<&[f64]> = delays.iter().map(Vec::as_slice).collect();
+        self.write_delays(&names, &rows);
+    }
+
     pub(crate) fn write_matrix(&self, delays: &[&[f64]]) {
         let mut text = String::new();
         for row in delays {

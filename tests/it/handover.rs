@@ -30,7 +30,7 @@ pub(crate) fn requested(pod: &Value) -> i64 {
     containers.filter_map(|it| it["resources"]["requests"]["memory"].as_str()).map(bytes).sum()
 }
 
-fn items(bed: &Bed, path: &str) -> Vec<Value> {
+pub(crate) fn items(bed: &Bed, path: &str) -> Vec<Value> {
     bed.cp.client().get(path).unwrap()["items"].as_array().unwrap().clone()
 }
 

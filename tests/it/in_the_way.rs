@@ -5,7 +5,7 @@ use controlplane::{FakeNode, KubeScheduler, Options};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, PODS, PodSpec};
-use crate::handover::requested;
+use crate::handover::{items, requested};
 use crate::healing::DEPLOYMENTS;
 
 const SYSTEM_PODS: &str = "/api/v1/namespaces/edge-system/pods";
@@ -57,21 +57,9 @@ fn start() -> Bed {
         ..Options::default()
     };
     let mut bed = Bed::installed(options, &nodes);
-    let between = |a: &(&str, String, u32), b: &(&str, String, u32)| match (a.1 == b.1, a.0 == b.0) {
-        (true, _) => 0.0,
-        (false, true) => 5.0,
-        (false, false) => 90.0,
-    };
-    let delays: Vec<Vec<f64>> = named.iter().map(|a| named.iter().map(|b| between(a, b)).collect()).collect();
-    let names: Vec<&str> = named.iter().map(|(_, name, _)| name.as_str()).collect();
-    let rows: Vec<&[f64]> = delays.iter().map(Vec::as_slice).collect();
-    bed.write_delays(&names, &rows);
+    bed.write_delays_of_groups(named.iter().map(|(_, name, _)| name));
     bed.start_scheduler_of_installation();
     bed
-}
-
-fn items(bed: &Bed, path: &str) -> Vec<Value> {
-    bed.cp.client().get(path).unwrap()["items"].as_array().unwrap().clone()
 }
 
 fn text(value: &Value) -> String {

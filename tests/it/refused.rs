@@ -18,16 +18,7 @@ fn start() -> Bed {
         GROUPS.iter().flat_map(|group| (1..=2).map(move |idx| format!("{group}-{idx}"))).collect();
     let nodes: Vec<FakeNode> = names.iter().map(FakeNode::new).collect();
     let mut bed = Bed::installed(controlplane::Options::default(), &nodes);
-    let group = |name: &String| name.split('-').next().unwrap().to_owned();
-    let between = |a: &String, b: &String| match (a == b, group(a) == group(b)) {
-        (true, _) => 0.0,
-        (false, true) => 5.0,
-        (false, false) => 90.0,
-    };
-    let delays: Vec<Vec<f64>> = names.iter().map(|a| names.iter().map(|b| between(a, b)).collect()).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let rows: Vec<&[f64]> = delays.iter().map(Vec::as_slice).collect();
-    bed.write_delays(&names, &rows);
+    bed.write_delays_of_groups(names.iter());
     bed.start_scheduler_of_installation();
     bed
 }

@@ -3,6 +3,7 @@
 //! What is told about a pod here is told by the very functions that place it, so it can't differ from what a
 //! scheduler of the same version does.
 
+pub(crate) mod events;
 mod judge;
 mod lists;
 mod measured;

@@ -4,46 +4,19 @@ use std::collections::BTreeMap;
 
 use edge_core::state::{MoveNotice, MoveTurn};
 use futures::future::join_all;
-use k8s_openapi::jiff::Timestamp;
 use kube::Error;
-use serde::{Deserialize, Serialize};
 
+use super::events::Event;
 use super::list;
 use crate::cluster::Cluster;
 
 /// What became of the pods that were moved, or should be.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Moves {
     /// So many were evicted, with room held for what replaces them.
     pub(crate) moved: usize,
     /// By UID of a pod that is still where it should not be: why.
-    #[serde(skip)]
     pub(crate) unmoved: BTreeMap<String, String>,
-}
-
-/// An event.
-#[derive(Deserialize)]
-struct Event {
-    #[serde(default)]
-    note: String,
-    #[serde(default)]
-    regarding: Regarding,
-    #[serde(rename = "eventTime")]
-    at: Option<Timestamp>,
-    #[serde(default)]
-    series: Option<Series>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Regarding {
-    uid: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Series {
-    last_observed_time: Option<Timestamp>,
 }
 
 // === impl Moves ===
@@ -80,17 +53,12 @@ impl Moves {
     }
 }
 
-// === impl Event ===
-
-impl Event {
-    fn last_told(&self) -> Option<Timestamp> {
-        self.series.as_ref().and_then(|series| series.last_observed_time).or(self.at)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::jiff::Timestamp;
+
     use super::*;
+    use crate::world::events::{Regarding, Series};
 
     #[test]
     fn the_last_word_counts() {
@@ -99,6 +67,7 @@ mod tests {
             regarding: Regarding { uid: uid.to_owned() },
             at: Timestamp::from_second(told).ok(),
             series: again.map(|at| Series { last_observed_time: Timestamp::from_second(at).ok() }),
+            ..Event::default()
         };
         let moves = Moves::of(vec![
             event("a", "It should be moved, as it is far; but no node is better: none fits", 1, Some(9)),

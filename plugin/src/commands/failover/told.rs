@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use edge_api::names::SCHEDULER;
 use edge_core::state::{NodeNotice, NodeReason};
-use k8s_openapi::jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::cluster::{Cluster, Gaps};
 use crate::failure::Failure;
+use crate::world::events::Event;
 use crate::world::list;
 
 /// What the scheduler thinks of a node.
@@ -39,31 +39,6 @@ pub(super) struct News {
     pub(super) nodes: BTreeMap<String, Told>,
     /// By UID of the pod: why it was not taken off its node.
     pub(super) refused: BTreeMap<String, String>,
-}
-
-/// An event.
-#[derive(Deserialize)]
-struct Event {
-    metadata: Named,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    note: String,
-    #[serde(default)]
-    regarding: Regarding,
-    #[serde(rename = "eventTime")]
-    at: Option<Timestamp>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    name: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Regarding {
-    uid: String,
 }
 
 /// What the scheduler says before the reason why a pod stays.
@@ -140,17 +115,21 @@ fn told(mut events: Vec<Event>) -> BTreeMap<String, Told> {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::jiff::Timestamp;
+
     use super::*;
+    use crate::world::events::{EventName, Regarding};
 
     /// What is made of these reasons and notes, the oldest first.
     #[track_caller]
     fn check(events: &[(&str, &str)], expected: Option<(Verdict, Option<&str>)>) {
         let event = |(idx, (reason, note)): (usize, &(&str, &str))| Event {
-            metadata: Named { name: format!("edge-1.{idx}") },
+            metadata: EventName { name: format!("edge-1.{idx}") },
             reason: (*reason).to_owned(),
             note: (*note).to_owned(),
             regarding: Regarding { uid: "1".to_owned() },
             at: Timestamp::from_second(i64::try_from(idx).unwrap()).ok(),
+            ..Event::default()
         };
         let mut events: Vec<Event> = events.iter().enumerate().map(event).collect();
         events.reverse();
