@@ -46,9 +46,25 @@ pub(super) fn step(window: &Window) -> Step {
     let candidates = (1..=delays.len()).rev().filter(beyond);
     match candidates.min_by_key(|newest| scattering(&delays, *newest)) {
         None => Step::None,
-        Some(newest) if newest >= CONFIRMED_BY => Step::Confirmed(newest),
-        Some(_) => Step::Suspected,
+        Some(newest) => match settled(&delays, newest) {
+            newest if newest >= CONFIRMED_BY => Step::Confirmed(newest),
+            _ => Step::Suspected,
+        },
     }
+}
+
+/// How many of so many newest samples are of the time since the step: a probe that was on its way when it came went there by
+/// the one delay and back by the other, and belongs to neither side.
+fn settled(delays: &[Delay], newest: usize) -> usize {
+    let (older, newest) = delays.split_at_checked(delays.len().saturating_sub(newest)).unwrap_or_default();
+    let median = |side: &[Delay]| {
+        let mut sorted = side.to_vec();
+        sorted.sort_unstable();
+        nearest_rank(&sorted, 50).map(Delay::as_micros)
+    };
+    let (Some(was), Some(is)) = (median(older), median(newest)) else { return newest.len() };
+    let is_between = |it: &&Delay| it.as_micros().abs_diff(is) > was.abs_diff(is) / 4;
+    newest.len() - newest.iter().take_while(is_between).count()
 }
 
 /// How far all delays are in sum from the median of their side, if so many of the newest are a side of their own.
@@ -143,6 +159,19 @@ mod tests {
         check(&[10_000; 24], 11_000, 8, Step::Confirmed(8));
         check(&[1_000; 26], 1_490, 8, Step::None);
         check(&[1_000; 26], 1_500, 8, Step::Confirmed(8));
+    }
+
+    #[test]
+    fn what_was_on_its_way_is_of_neither_side() {
+        let mut window = Window::default();
+        let mut push = |millis: f64| {
+            let delay = Delay::from_millis_f64(millis).unwrap();
+            window.push(Sample::Answered(delay), Time::ZERO, Time::ZERO);
+            step(&window)
+        };
+        (0..16).for_each(|_| _ = push(400.0));
+        let steps = [220.0, 220.0, 40.0, 40.1, 40.0, 40.0, 40.2, 40.0, 40.0, 40.0].map(&mut push);
+        assert_eq!(steps[8..], [Step::Suspected, Step::Confirmed(8)]);
     }
 
     #[test]
