@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use controlplane::{Bytes, usage};
+use controlplane::{Bytes, Component, usage};
 
 use crate::args::Plan;
 use crate::bed::{Bed, await_number, await_quiet};
@@ -27,6 +27,8 @@ pub(crate) struct Run {
     pub(crate) peak_rss: Bytes,
     /// How many pods had a `Scheduled` event in the end.
     pub(crate) events: usize,
+    /// CPU time of etcd and of kube-apiserver, from the start of the scheduler until it had nothing left to do.
+    pub(crate) servers: Duration,
     /// CPU time that the bench itself took meanwhile.
     pub(crate) counting: Duration,
 }
@@ -36,6 +38,7 @@ pub(crate) fn run(bed: &Bed, contender: Contender, plan: &Plan) -> anyhow::Resul
     bed.refill()?;
     let counter = Counter::start(bed.cluster.kubeconfig(), &bed.store_version()?, bed.pods)?;
     let idle = usage(std::process::id())?.cpu;
+    let servers = servers_cpu(bed)?;
     let start = Instant::now();
     let scheduler = contender.start(bed, plan.in_flight)?;
     let Window { first, last } = counter.finish().with_context(|| failure(contender, &scheduler))?;
@@ -43,6 +46,7 @@ pub(crate) fn run(bed: &Bed, contender: Contender, plan: &Plan) -> anyhow::Resul
     // Events may come after their bindings, and they are work too.
     await_quiet(|| scheduler.usage())?;
     let used = scheduler.usage()?;
+    let servers = servers_cpu(bed)?.saturating_sub(servers);
     let events = await_number(bed.pods, || verify::events(bed))?;
     drop(scheduler);
     verify::placements(bed, contender).with_context(|| format!("{contender} did wrong"))?;
@@ -53,8 +57,13 @@ pub(crate) fn run(bed: &Bed, contender: Contender, plan: &Plan) -> anyhow::Resul
         cpu: used.cpu,
         peak_rss: used.peak_rss,
         events,
+        servers,
         counting,
     })
+}
+
+fn servers_cpu(bed: &Bed) -> anyhow::Result<Duration> {
+    Ok(bed.cluster.usage(Component::Etcd)?.cpu + bed.cluster.usage(Component::ApiServer)?.cpu)
 }
 
 fn failure(contender: Contender, scheduler: &Running<'_>) -> String {
@@ -79,6 +88,11 @@ impl Run {
         self.cpu.as_secs_f64() * 1000.0 / as_f64(self.pods)
     }
 
+    /// Milliseconds of the servers' CPU time for each pod.
+    pub(crate) fn servers_per_pod(&self) -> f64 {
+        self.servers.as_secs_f64() * 1000.0 / as_f64(self.pods)
+    }
+
     /// Milliseconds of the bench's own CPU time for each pod.
     pub(crate) fn counting_per_pod(&self) -> f64 {
         self.counting.as_secs_f64() * 1000.0 / as_f64(self.pods)
@@ -88,7 +102,12 @@ impl Run {
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (rate, cpu) = (self.rate(), self.cpu_per_pod());
-        write!(f, "{rate:.0} pods/s, {cpu:.2} ms of CPU per pod, {} at most", self.peak_rss)
+        let servers = self.servers_per_pod();
+        write!(
+            f,
+            "{rate:.0} pods/s, {cpu:.2} ms of CPU per pod, {servers:.2} the servers', {} at most",
+            self.peak_rss
+        )
     }
 }
 
