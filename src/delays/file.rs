@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use edge_core::delay::file::{FileError, InputFile, read_rows};
 use edge_core::delay::{DelayRow, DelaySource, Measurement, Report, Statistics};
 use edge_core::model::NodeName;
-use tracing::{error, info, warn};
+use tokio::time::Instant;
+use tracing::{debug, error, info, warn};
 
 use super::{Closed, FileSource, Link};
 
@@ -20,6 +21,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// For how many looks in a row a file has to be missing before its delays are given up: replacing a
 /// file may take it away for a moment.
 const MISSING_LOOKS: u32 = 3;
+/// The pods of a backlog name their anchors one after the other, and each reading takes about four nanoseconds a byte. A
+/// quarter of that is waited for others that ask too, but no longer than this.
+const LONGEST_GATHERING: Duration = Duration::from_millis(250);
 
 /// Why no rows could be read.
 #[derive(Debug, thiserror::Error)]
@@ -57,15 +61,25 @@ struct Reader {
 /// Serves the rows of these files until the scheduler ends.
 pub(super) async fn run(source: FileSource, mut link: Link) -> Result<Infallible, Closed> {
     let mut reader = Reader::default();
-    let mut ticks = tokio::time::interval(POLL_INTERVAL);
+    // Who waits at the start asks before the first tick, so that one reading does for all.
+    let mut ticks = tokio::time::interval_at(Instant::now() + POLL_INTERVAL, POLL_INTERVAL);
     loop {
         tokio::select! {
-            changed = link.in_use.changed() => changed.map_err(|_| Closed)?,
+            changed = link.in_use.changed() => {
+                changed.map_err(|_| Closed)?;
+                tokio::time::sleep(gathering(&source)).await;
+            }
             _ = ticks.tick() => (),
         }
         let in_use = link.in_use.borrow_and_update().clone();
         reader.look(&source, in_use, &link).await?;
     }
+}
+
+/// How long others that ask are waited for.
+fn gathering(source: &FileSource) -> Duration {
+    let len = Stamp::of(&source.matrix).map_or(0, |stamp| stamp.len);
+    Duration::from_nanos(len).min(LONGEST_GATHERING)
 }
 
 fn read(source: &FileSource, wanted: &[NodeName]) -> Result<Vec<DelayRow>, ReadError> {
@@ -119,6 +133,7 @@ impl Reader {
             }
         }
         self.seen = Some(stamps);
+        debug!(rows = wanted.len(), "reading the delay files");
         let (read, wanted) = read_aside(source.clone(), wanted).await;
         match read {
             Ok(rows) => self.serve(rows, link).await,

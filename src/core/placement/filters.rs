@@ -173,6 +173,21 @@ impl<'a> Filters<'a> {
         }
     }
 
+    /// Calls `look` on every node that may fit as far as one check says of all at once. Which check that is, and how many
+    /// nodes it rejects so; none if no check does.
+    fn for_each_in_reach(&self, mut look: impl FnMut(NodeSlot, Revision)) -> Option<(usize, usize)> {
+        let nodes = &self.cycle.snapshot.nodes;
+        let checks = self.checks.iter().enumerate();
+        let Some((at, reach)) = checks.into_iter().find_map(|(at, (_, check))| Some((at, check.reach()?)))
+        else {
+            nodes.revisions().for_each(|(slot, revision)| look(slot, revision));
+            return None;
+        };
+        let reached = reach.into_iter().filter_map(|slot| Some((slot, nodes.revision(slot)?)));
+        let reached = reached.map(|(slot, revision)| look(slot, revision)).count();
+        Some((at, nodes.len().saturating_sub(reached)))
+    }
+
     /// With this plugin not asked at Filter, only at Reserve.
     pub(super) fn not_asking(mut self, profile: &Profile, plugin: &str) -> Self {
         let checks = std::mem::take(&mut self.checks).into_iter();
@@ -337,14 +352,25 @@ fn find_feasible_counted(
         None => feasible.push(slot),
         Some(rejected) => *rejected += 1,
     };
-    match recollection {
-        Some(recollection) if filters.narrowed.is_none() => {
-            let mut recall = Recall::new(filters, recollection);
-            for (slot, revision) in snapshot.nodes.revisions() {
-                note(slot, recall.rejected_at(slot, revision));
-            }
+    let out_of_reach = match recollection {
+        _ if filters.narrowed.is_some() => {
+            filters.for_each_node(|node| note(node.slot, filters.rejected_at(node)));
+            None
         }
-        _ => _ = filters.for_each_node(|node| note(node.slot, filters.rejected_at(node))),
+        Some(recollection) => {
+            let mut recall = Recall::new(filters, recollection);
+            filters.for_each_in_reach(|slot, revision| note(slot, recall.rejected_at(slot, revision)))
+        }
+        None => filters.for_each_in_reach(|slot, _| {
+            if let Some(node) = snapshot.nodes.get(slot) {
+                note(slot, filters.rejected_at(node));
+            }
+        }),
+    };
+    if let Some((at, nodes)) = out_of_reach
+        && let Some(rejected) = rejected.get_mut(at)
+    {
+        *rejected += nodes;
     }
     (feasible, rejected)
 }

@@ -97,6 +97,12 @@ pub trait NodeFilter {
         self.filter(node) == Verdict::Fits
     }
 
+    /// All nodes that it may admit, in ascending order, where that costs less to say than to be asked of each: it rejects
+    /// every other. A slot may be of no node.
+    fn reach(&self) -> Option<Vec<NodeSlot>> {
+        None
+    }
+
     /// Whether what it says depends on nothing but the node and what the pod needs of one: its requests, ports, node
     /// selector, node affinity, tolerations, interfaces and features. Then it is asked only once, until the node changes.
     fn is_local(&self) -> bool {

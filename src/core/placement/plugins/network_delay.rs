@@ -190,6 +190,21 @@ impl NodeFilter for Ball<'_> {
         self.broken(node.slot).is_none()
     }
 
+    fn reach(&self) -> Option<Vec<NodeSlot>> {
+        let constraints = self.radius.0.iter().zip(&self.delays);
+        let (bound, delays) = constraints.into_iter().find(|(bound, _)| !bound.rows.is_empty())?;
+        let is_within = |delay: &Option<Delay>| delay.is_some_and(|delay| delay <= bound.constraint.bound);
+        let within = delays.iter().zip((0..).map(NodeSlot)).filter(|(delay, _)| is_within(delay));
+        let mut reach: Vec<NodeSlot> = within.map(|(_, slot)| slot).collect();
+        for own in bound.rows.iter().map(|(slot, _)| *slot).filter(|slot| bound.is_own_node(*slot)) {
+            if let Err(at) = reach.binary_search(&own) {
+                reach.insert(at, own);
+            }
+        }
+        reach.retain(|slot| self.broken(*slot).is_none());
+        Some(reach)
+    }
+
     fn fork(&self) -> Option<Box<dyn NodeFilter + '_>> {
         Some(Box::new(Tried(self)))
     }

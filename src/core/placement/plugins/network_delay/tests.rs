@@ -46,7 +46,7 @@ fn of_kind(kind: &str, name: &str) -> Pod {
     Pod { owner, ..Pod::pending("default", &format!("{name}-0")) }
 }
 
-/// The nodes that are admitted, or the pod's rejection.
+/// The nodes that are admitted, one by one and all at once, or the pod's rejection.
 fn admitted(snapshot: &Snapshot, pod: &Pod) -> String {
     let filter = match NetworkDelay.pre_filter(Cycle::of(pod, snapshot)) {
         PreFilter::Skip => return "unconstrained".to_owned(),
@@ -54,8 +54,11 @@ fn admitted(snapshot: &Snapshot, pod: &Pod) -> String {
         PreFilter::Reject(rejection) => return rejection.reason.to_string(),
         PreFilter::AwaitDelays(nodes) => return format!("awaits {nodes:?}"),
     };
-    let fits = snapshot.nodes.iter().filter(|node| filter.filter(*node) == Verdict::Fits);
-    fits.map(|node| node.node.name.as_str()).collect()
+    let fits: Vec<NodeView<'_>> =
+        snapshot.nodes.iter().filter(|node| filter.filter(*node) == Verdict::Fits).collect();
+    let slots: Vec<NodeSlot> = fits.iter().map(|node| node.slot).collect();
+    assert!(filter.reach().is_none_or(|reach| reach == slots), "{:?}", filter.reach());
+    fits.iter().map(|node| node.node.name.as_str()).collect()
 }
 
 #[track_caller]
