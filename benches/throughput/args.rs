@@ -34,7 +34,7 @@ pub(crate) struct Plan {
     /// What the pods ask for.
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = Workload::ALL)]
     pub(crate) workloads: Vec<Workload>,
-    /// Who takes part, in this order; each round begins with the next one.
+    /// Who takes part, in this order; every second round goes backwards.
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = Contender::ALL)]
     pub(crate) schedulers: Vec<Contender>,
     /// How many bindings the plain binder and edge-scheduler may have in flight.
@@ -70,10 +70,14 @@ pub(crate) struct PlainBinder {
 // === impl Plan ===
 
 impl Plan {
-    /// Who runs in this round, in order. What one leaves behind for the servers to clear away slows down the next, so
-    /// everybody comes after everybody.
-    pub(crate) fn turn(&self, round: usize) -> impl Iterator<Item = Contender> {
-        let all = self.schedulers.len();
-        self.schedulers.iter().copied().cycle().skip(round.saturating_sub(1) % all.max(1)).take(all)
+    /// Who runs in this round, in order: every second round goes backwards, so that in an even number of rounds the first
+    /// and the last have come equally often after each other one. What one leaves behind for the servers to clear away slows
+    /// down the next.
+    pub(crate) fn turn(&self, round: usize) -> Vec<Contender> {
+        let mut order = self.schedulers.clone();
+        if round.is_multiple_of(2) {
+            order.reverse();
+        }
+        order
     }
 }
