@@ -23,6 +23,7 @@ mod delay;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod fencer;
 mod files;
 #[cfg(test)]
 mod handover;

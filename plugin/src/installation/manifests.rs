@@ -10,10 +10,11 @@ use super::object::{Object, ObjectError};
 use super::overlay::lay_over;
 
 /// The files, in the order of `deploy/base/kustomization.yaml`.
-const BASE: [(&str, &str); 10] = [
+const BASE: [(&str, &str); 11] = [
     ("namespace.yaml", include_str!("../../../deploy/base/namespace.yaml")),
     ("nodedelays-crd.yaml", include_str!("../../../deploy/base/nodedelays-crd.yaml")),
     ("nodedelays-policy.yaml", include_str!("../../../deploy/base/nodedelays-policy.yaml")),
+    ("fencing.yaml", include_str!("../../../deploy/base/fencing.yaml")),
     ("priority.yaml", include_str!("../../../deploy/base/priority.yaml")),
     ("scheduler-rbac.yaml", include_str!("../../../deploy/base/scheduler-rbac.yaml")),
     ("scheduler-config.yaml", include_str!("../../../deploy/base/scheduler-config.yaml")),
