@@ -21,10 +21,10 @@ const NOTES: &str = "\
 All pods were made before the scheduler started. pods/s: from the first binding to the last, median (lowest to highest)
 of all rounds; from start: from the start of the process to the last binding. Of the limit: the ratio to the plain binder's
 median. Every second round goes backwards, because each finds what the one before it left for the servers to clear away.
-CPU: user and system time of the scheduler's process from its start until it had written
-its last event, median; servers': that of etcd and kube-apiserver together. Peak RSS: `VmHWM`, the highest of all rounds. Events: how many `Scheduled` events were written, lowest
-of all rounds. Checked after each run: every pod is bound, no node holds more than it has room for, and with delays all
-placements of edge-scheduler are within their bounds.
+CPU: user and system time of the scheduler's process from its start until it had written its last event, median;
+servers': that of etcd and kube-apiserver together. Peak RSS: `VmHWM`, the highest of all rounds. Events: how many
+`Scheduled` events were written, lowest of all rounds. Checked after each run: every pod is bound, no node holds more than
+it has room for, and with delays all placements of edge-scheduler are within their bounds.
 ";
 
 // === impl Report ===
