@@ -15,6 +15,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 /// The account that an installation gives the scheduler; here it has a token of its own kind.
 pub(crate) const ACCOUNT: &str = "system:serviceaccount:edge-system:edge-scheduler";
 /// The groups of that account.
+const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 const ACCOUNT_GROUPS: [&str; 3] =
     ["system:serviceaccounts", "system:serviceaccounts:edge-system", "system:authenticated"];
 
@@ -290,6 +291,22 @@ profiles:
             let events: Vec<Value> = list["items"].as_array()?.iter().filter(of_pod).cloned().collect();
             (!events.is_empty()).then_some(events)
         })
+    }
+
+    /// Makes a `ClusterRole` of these rules.
+    pub(crate) fn make_role(&self, name: &str, rules: &Value) {
+        let role = json!({"metadata": {"name": name}, "rules": rules});
+        self.cp.client().create(&format!("{RBAC}/clusterroles"), &role).unwrap();
+    }
+
+    /// Gives a `ClusterRole` to somebody, by a binding of this name.
+    pub(crate) fn bind_role(&self, name: &str, role: &str, subject: &Value) {
+        let binding = json!({
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [subject],
+        });
+        self.cp.client().create(&format!("{RBAC}/clusterrolebindings"), &binding).unwrap();
     }
 
     /// Waits for `probe` to give a value; on time-out shows the scheduler's log.

@@ -6,6 +6,7 @@ use controlplane::{FakeNode, Options};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, PODS, PodSpec, Replica};
+use crate::handover::items;
 
 const CONFIG: &str = include_str!("../../src/config/fixtures/contrail-scheduler.yaml");
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
@@ -19,13 +20,8 @@ fn bed() -> Bed {
     let nodes: Vec<FakeNode> = dpdk.into_iter().chain(others).collect();
     let options = Options { controller_manager: true, kwok: true, ..Options::default() }.user(USER, &[]);
     let bed = Bed::with(options, &nodes);
-    let binding = json!({
-        "metadata": {"name": "contrail-scheduler"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:kube-scheduler"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
-    });
-    let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
-    bed.cp.client().create(bindings, &binding).unwrap();
+    let user = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER});
+    bed.bind_role("contrail-scheduler", "system:kube-scheduler", &user);
     bed
 }
 
@@ -59,7 +55,7 @@ fn scale(bed: &Bed, name: &str, replicas: usize) {
 }
 
 fn pods(bed: &Bed) -> Vec<Value> {
-    bed.cp.client().get(PODS).unwrap()["items"].as_array().unwrap().clone()
+    items(bed, PODS)
 }
 
 /// Waits until so many pods are on nodes and so many wait; how many are on each node.

@@ -20,7 +20,7 @@ use links::{Host, HostSpec, Link, Network, Relay, Running};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, PODS, Replica};
-use crate::handover::{bytes, requested};
+use crate::handover::{bytes, items, requested};
 use crate::healing::{DEPLOYMENTS, annotated_template};
 use crate::node_delays::agents_kubeconfig;
 use crate::survey::{KEY, names};
@@ -92,14 +92,10 @@ fn deployment(app: usize, names: &[String], scheduler: &str) -> Value {
     json!({"metadata": {"name": name}, "spec": spec})
 }
 
-fn list(bed: &Bed, path: &str) -> Vec<Value> {
-    bed.cp.client().get(path).unwrap()["items"].as_array().unwrap().clone()
-}
-
 /// The pods that don't end, by their applications.
 fn live(bed: &Bed, names: &[String]) -> Vec<Seen> {
     let place = |name: &Value| name.as_str().and_then(|name| names.iter().position(|it| it == name));
-    let pods = list(bed, &format!("{PODS}?labelSelector=run%3Dfailover&resourceVersion=0"));
+    let pods = items(bed, &format!("{PODS}?labelSelector=run%3Dfailover&resourceVersion=0"));
     let live = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
     live.map(|pod| Seen {
         app: pod["metadata"]["labels"]["app"].as_str().unwrap()["app-".len()..].parse().unwrap(),
@@ -192,7 +188,7 @@ impl Fleet {
         }
         self.await_cover();
         // Others take most of what is left, so that room which is not kept is not there.
-        let pods = list(&self.bed, "/api/v1/pods");
+        let pods = items(&self.bed, "/api/v1/pods");
         for (idx, name) in self.names.iter().enumerate() {
             let here = pods.iter().filter(|pod| pod["spec"]["nodeName"] == **name);
             let taken: i64 = here.map(requested).sum();
@@ -230,11 +226,11 @@ impl Fleet {
             }
             *needed.entry((backup, node)).or_default() += memory;
         }
-        let backups = list(
+        let backups = items(
             &self.bed,
             "/api/v1/namespaces/edge-system/pods?labelSelector=app.kubernetes.io/name%3Dedge-backup",
         );
-        let all = list(&self.bed, "/api/v1/pods");
+        let all = items(&self.bed, "/api/v1/pods");
         let on = |pods: &[Value], node: usize| -> i64 {
             let here = pods.iter().filter(|pod| pod["spec"]["nodeName"] == *self.names[node]);
             here.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).map(requested).sum()

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use crate::bed::{ACCOUNT, Bed};
 
-const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 const NODES: &str = "/api/v1/nodes";
 const USER: &str = "power-switch";
 const REFUSED: &str = "written by who has the permission `fence` on nodes.kubectl-edge.dev";
@@ -16,16 +15,6 @@ fn say(client: &Client, node: &str, word: Option<&str>) -> Result<Value, String>
     client.merge(&format!("{NODES}/{node}"), &patch).map_err(|error| error.to_string())
 }
 
-fn bind(bed: &Bed, name: &str, role: &str) {
-    let group = "rbac.authorization.k8s.io";
-    let binding = json!({
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
-        "subjects": [{"apiGroup": group, "kind": "User", "name": USER}],
-    });
-    bed.cp.client().create(&format!("{RBAC}/clusterrolebindings"), &binding).unwrap();
-}
-
 #[test]
 fn a_node_is_fenced_by_who_may_fence_nodes_and_not_by_who_may_patch_them() {
     let options = Options::default().user(ACCOUNT, &[]).user(USER, &[]);
@@ -33,9 +22,9 @@ fn a_node_is_fenced_by_who_may_fence_nodes_and_not_by_who_may_patch_them() {
     bed.install();
     let rules =
         json!([{"apiGroups": [""], "resources": ["nodes", "nodes/status"], "verbs": ["get", "patch"]}]);
-    let role = json!({"metadata": {"name": "patches-nodes"}, "rules": rules});
-    bed.cp.client().create(&format!("{RBAC}/clusterroles"), &role).unwrap();
-    bind(&bed, "patches-nodes", "patches-nodes");
+    let subject = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER});
+    bed.make_role("patches-nodes", &rules);
+    bed.bind_role("patches-nodes", "patches-nodes", &subject);
     let user = bed.cp.client_of(USER).unwrap();
 
     // The API server heeds new roles and policies a moment later.
@@ -55,6 +44,6 @@ fn a_node_is_fenced_by_who_may_fence_nodes_and_not_by_who_may_patch_them() {
     assert!(say(&user, "edge-1", Some("2")).unwrap_err().contains(REFUSED));
     say(&user, "edge-1", None).unwrap();
 
-    bind(&bed, "fences-nodes", "edge-fencer");
+    bed.bind_role("fences-nodes", "edge-fencer", &subject);
     bed.wait("the fencer to be let", || say(&user, "edge-2", Some("1")).ok());
 }

@@ -24,6 +24,7 @@ mod delay;
 mod failover;
 #[cfg(test)]
 mod fencer;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod handover;

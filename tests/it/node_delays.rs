@@ -16,7 +16,6 @@ use crate::bed::{ACCOUNT, Bed, NODE_DELAYS};
 
 const SYSTEM_PODS: &str = "/api/v1/namespaces/edge-system/pods";
 const AGENTS_TOKEN: &str = "/api/v1/namespaces/edge-system/serviceaccounts/edge-probe/token";
-const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 
 /// An API server with two nodes and all that an installation brings.
 fn bed() -> Bed {
@@ -154,14 +153,9 @@ fn others_report_only_with_the_permission(bed: &Bed) {
 
 fn allow(bed: &Bed, account: &str, rules: &Value) {
     let name = format!("test-{account}");
-    let role = json!({"metadata": {"name": name}, "rules": rules});
-    let binding = json!({
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "namespace": "edge-system", "name": account}],
-    });
-    bed.cp.client().create(&format!("{RBAC}/clusterroles"), &role).unwrap();
-    bed.cp.client().create(&format!("{RBAC}/clusterrolebindings"), &binding).unwrap();
+    bed.make_role(&name, rules);
+    let subject = json!({"kind": "ServiceAccount", "namespace": "edge-system", "name": account});
+    bed.bind_role(&name, &name, &subject);
 }
 
 /// An object in which every field is set.

@@ -4,6 +4,7 @@ use controlplane::FakeNode;
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, PodSpec};
+use crate::handover::items;
 
 const SYSTEM: &str = "/api/v1/namespaces/edge-system";
 const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
@@ -105,7 +106,7 @@ fn await_refusals(bed: &Bed, words: &str, count: usize) {
 /// What backups there are.
 fn backups(bed: &Bed) -> Vec<Value> {
     let selector = format!("labelSelector=app.kubernetes.io/name={BACKUPS}");
-    bed.cp.client().get(&format!("{SYSTEM}/pods?{selector}")).unwrap()["items"].as_array().unwrap().clone()
+    items(bed, &format!("{SYSTEM}/pods?{selector}"))
 }
 
 fn await_backup_on(bed: &Bed, group: &str) {

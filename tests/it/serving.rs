@@ -106,17 +106,9 @@ impl Served {
     }
 
     fn allow(&self, account: &str, paths: &[&str]) {
-        let rbac = "/apis/rbac.authorization.k8s.io/v1";
-        let rules = json!([{"nonResourceURLs": paths, "verbs": ["get"]}]);
-        let role = json!({"metadata": {"name": account}, "rules": rules});
-        let binding = json!({
-            "metadata": {"name": account},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": account},
-            "subjects": [{"kind": "ServiceAccount", "namespace": "default", "name": account}],
-        });
-        let client = self.bed.cp.client();
-        client.create(&format!("{rbac}/clusterroles"), &role).unwrap();
-        client.create(&format!("{rbac}/clusterrolebindings"), &binding).unwrap();
+        self.bed.make_role(account, &json!([{"nonResourceURLs": paths, "verbs": ["get"]}]));
+        let subject = json!({"kind": "ServiceAccount", "namespace": "default", "name": account});
+        self.bed.bind_role(account, account, &subject);
     }
 }
 

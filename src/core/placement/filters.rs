@@ -177,9 +177,8 @@ impl<'a> Filters<'a> {
     /// nodes it rejects so; none if no check does.
     fn for_each_in_reach(&self, mut look: impl FnMut(NodeSlot, Revision)) -> Option<(usize, usize)> {
         let nodes = &self.cycle.snapshot.nodes;
-        let checks = self.checks.iter().enumerate();
-        let Some((at, reach)) = checks.into_iter().find_map(|(at, (_, check))| Some((at, check.reach()?)))
-        else {
+        let mut checks = self.checks.iter().enumerate();
+        let Some((at, reach)) = checks.find_map(|(at, (_, check))| Some((at, check.reach()?))) else {
             nodes.revisions().for_each(|(slot, revision)| look(slot, revision));
             return None;
         };

@@ -56,27 +56,32 @@ pub(super) fn step(window: &Window) -> Step {
 /// How many of so many newest samples are of the time since the step: a probe that was on its way when it came went there by
 /// the one delay and back by the other, and belongs to neither side.
 fn settled(delays: &[Delay], newest: usize) -> usize {
-    let (older, newest) = delays.split_at_checked(delays.len().saturating_sub(newest)).unwrap_or_default();
-    let median = |side: &[Delay]| {
-        let mut sorted = side.to_vec();
-        sorted.sort_unstable();
-        nearest_rank(&sorted, 50).map(Delay::as_micros)
-    };
+    let (older, newest) = sides(delays, newest);
     let (Some(was), Some(is)) = (median(older), median(newest)) else { return newest.len() };
-    let is_between = |it: &&Delay| it.as_micros().abs_diff(is) > was.abs_diff(is) / 4;
+    let is_between =
+        |it: &&Delay| it.as_micros().abs_diff(is.as_micros()) > was.as_micros().abs_diff(is.as_micros()) / 4;
     newest.len() - newest.iter().take_while(is_between).count()
 }
 
 /// How far all delays are in sum from the median of their side, if so many of the newest are a side of their own.
 fn scattering(delays: &[Delay], newest: usize) -> u64 {
-    let (older, newest) = delays.split_at_checked(delays.len().saturating_sub(newest)).unwrap_or_default();
     let scattering_of = |side: &[Delay]| {
-        let mut sorted = side.to_vec();
-        sorted.sort_unstable();
-        let Some(middle) = nearest_rank(&sorted, 50) else { return 0 };
+        let Some(middle) = median(side) else { return 0 };
         side.iter().map(|it| u64::from(it.as_micros().abs_diff(middle.as_micros()))).sum::<u64>()
     };
+    let (older, newest) = sides(delays, newest);
     scattering_of(older) + scattering_of(newest)
+}
+
+/// The older samples, and so many of the newest.
+fn sides(delays: &[Delay], newest: usize) -> (&[Delay], &[Delay]) {
+    delays.split_at_checked(delays.len().saturating_sub(newest)).unwrap_or_default()
+}
+
+fn median(side: &[Delay]) -> Option<Delay> {
+    let mut sorted = side.to_vec();
+    sorted.sort_unstable();
+    nearest_rank(&sorted, 50)
 }
 
 /// Whether all of the newest are beyond nine tenths of the older, in one direction, by what counts as moved.

@@ -191,8 +191,8 @@ impl NodeFilter for Ball<'_> {
     }
 
     fn reach(&self) -> Option<Vec<NodeSlot>> {
-        let constraints = self.radius.0.iter().zip(&self.delays);
-        let (bound, delays) = constraints.into_iter().find(|(bound, _)| !bound.rows.is_empty())?;
+        let mut constraints = self.radius.0.iter().zip(&self.delays);
+        let (bound, delays) = constraints.find(|(bound, _)| !bound.rows.is_empty())?;
         let is_within = |delay: &Option<Delay>| delay.is_some_and(|delay| delay <= bound.constraint.bound);
         let within = delays.iter().zip((0..).map(NodeSlot)).filter(|(delay, _)| is_within(delay));
         let mut reach: Vec<NodeSlot> = within.map(|(_, slot)| slot).collect();
