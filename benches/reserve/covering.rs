@@ -88,7 +88,7 @@ impl<'a> Covering<'a> {
             covering.put(Subject {
                 pod: PodUid::new(format!("default/pod-{idx}")),
                 primary: best.primary,
-                backup: best.backup,
+                backup: Some(best.backup),
                 allowed: radius.clone(),
                 demand: demand.clone(),
                 movable: true,
@@ -106,9 +106,10 @@ impl<'a> Covering<'a> {
     }
 
     fn put(&mut self, subject: Subject) {
-        let Subject { pod, primary, backup, demand, .. } = &subject;
-        let covered = Covered { primary: *primary, backup: *backup, demand: demand.clone() };
-        self.book.put(pod.clone(), covered);
+        if let Subject { pod, primary, backup: Some(backup), demand, .. } = &subject {
+            let covered = Covered { primary: *primary, backup: *backup, demand: demand.clone() };
+            self.book.put(pod.clone(), covered);
+        }
         self.subjects.push(subject);
     }
 
@@ -119,10 +120,10 @@ impl<'a> Covering<'a> {
     /// The same after re-optimisation, and how long that took.
     pub(crate) fn improved(&self, moves: usize) -> (Self, Duration) {
         let began = Instant::now();
-        let plan = improve(&self.problem(), Budget { steps: self.steps, moves }, SEED);
+        let plan = improve(&self.problem(), Budget { steps: self.steps, moves, room: 0 }, SEED);
         let took = began.elapsed();
-        let to: HashMap<&PodUid, (NodeSlot, NodeSlot)> =
-            plan.steps.iter().map(|step| (&step.pod, (step.primary, step.backup))).collect();
+        let to: HashMap<&PodUid, (NodeSlot, Option<NodeSlot>)> =
+            plan.steps.iter().map(|step| (&step.pod, (step.primary, Some(step.backup)))).collect();
         let mut subjects = self.subjects.clone();
         for subject in &mut subjects {
             if let Some(pair) = to.get(&subject.pod) {
@@ -154,7 +155,7 @@ impl<'a> Covering<'a> {
             Some(CheckedPod {
                 pod: subject.pod.clone(),
                 primary: subject.primary,
-                backup: Some(subject.backup),
+                backup: subject.backup,
                 allowed: arrival.radius.iter().copied().collect(),
                 demand: arrival.demand.clone(),
             })

@@ -18,7 +18,12 @@ pub enum Query {
     /// At what each pod asks for; nothing is said by one who doesn't lead.
     Resources(oneshot::Sender<Option<Vec<PodAmounts>>>),
     /// At the cover there is, to find a better one; nothing is said while that is not to be changed.
-    Cover(oneshot::Sender<Option<CoverInUse>>),
+    Cover {
+        /// Whether that is asked for even if nobody has lost a backup.
+        always: bool,
+        /// To whom.
+        to: oneshot::Sender<Option<CoverInUse>>,
+    },
     /// At what is to be measured.
     Interest(oneshot::Sender<Interest>),
     /// At the delays that count, from some of the nodes.

@@ -142,7 +142,10 @@ impl Scheduler {
                 let lease = self.lease.clone().map(|name| (name, leads));
                 _ = to.send(Box::new(Facts { lease, ..Facts::of(&self.state) }));
             }
-            Query::Cover(to) => _ = to.send(self.state.cover_in_use().filter(|_| leads)),
+            Query::Cover { always, to } => {
+                let is_due = leads && (always || self.state.has_newly_uncovered());
+                _ = to.send(if is_due { self.state.cover_in_use(self.clock.now()) } else { None });
+            }
             Query::Interest(to) => _ = to.send(Interest::of(&self.state)),
             Query::Known { from, most, now, to } => _ = to.send(self.state.known_delays(from, most, now)),
             Query::Resources(to) => _ = to.send(leads.then(|| PodAmounts::all(&self.state))),

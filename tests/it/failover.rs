@@ -253,7 +253,10 @@ impl Fleet {
             last = self.wrong(dead);
             Ok(last.is_none().then_some(()))
         });
-        whole.unwrap_or_else(|error| panic!("{error}: {last:?}\n{}", self.schedulers.last().unwrap().log()));
+        whole.unwrap_or_else(|error| {
+            let log = self.schedulers.last().unwrap().log();
+            panic!("{error}: {last:?}\n{}\n{log}", self.picture());
+        });
     }
 
     /// A node's power is cut, and perhaps that of the leader with it; how soon its pods are bound elsewhere.
@@ -269,9 +272,31 @@ impl Fleet {
         bound_again(&self.bed, &self.names, &[node], died)
     }
 
+    /// The node is back and used again: nodes die one at a time here.
     fn recover(&mut self, node: usize) {
-        self.bed.cp.recover_node(&self.names[node]).unwrap();
+        let name = self.names[node].clone();
+        self.bed.cp.recover_node(&name).unwrap();
         self.start_agent(node);
+        let used = wait_for("the node to be used again", PATIENCE, || {
+            let is_of_it =
+                |event: &Value| event["regarding"]["name"] == *name && event["reason"] == "NodeRecovered";
+            let events = items(&self.bed, "/apis/events.k8s.io/v1/namespaces/default/events");
+            Ok(events.iter().any(is_of_it).then_some(()))
+        });
+        used.unwrap();
+    }
+
+    /// Who is where and covered where, a line for each node.
+    fn picture(&self) -> String {
+        let pods = live(&self.bed, &self.names);
+        let app =
+            |pod: &Seen| format!("{}:{}", pod.app, pod.backup.map_or("-".to_owned(), |it| it.to_string()));
+        let line = |node: usize| {
+            let here = pods.iter().filter(|pod| pod.node == Some(node));
+            let taken: i64 = here.clone().map(|pod| pod.memory >> 20).sum();
+            format!("{node}: {taken} Mi, {}\n", here.map(app).collect::<Vec<_>>().join(" "))
+        };
+        (0..NODES).map(line).collect()
     }
 }
 

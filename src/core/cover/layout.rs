@@ -2,7 +2,7 @@
 
 use super::Problem;
 use super::grid::Grid;
-use super::problem::Item;
+use super::problem::{Item, NOWHERE};
 
 /// A pod's node and its backup's.
 pub(super) type Pair = (u32, u32);
@@ -107,6 +107,11 @@ impl<'a> Layout<'a> {
             dearer += i128::from(grown) * i128::from(measure.price);
         }
         Some(dearer)
+    }
+
+    /// How many pods have no backup.
+    pub(super) fn uncovered(&self) -> usize {
+        self.pairs.iter().flatten().filter(|pair| pair.1 == NOWHERE).count()
     }
 
     /// What all reserves count together.

@@ -15,6 +15,7 @@ mod improve;
 mod joint;
 mod kind;
 mod layout;
+mod mend;
 mod problem;
 mod search;
 mod steps;

@@ -24,8 +24,8 @@ pub struct Subject {
     pub pod: PodUid,
     /// The node it is on.
     pub primary: NodeSlot,
-    /// The node its backup is on.
-    pub backup: NodeSlot,
+    /// The node its backup is on; none if it has none.
+    pub backup: Option<NodeSlot>,
     /// The nodes it may be on, and so its backup, whatever room there is. Pods with the same ones share the list.
     pub allowed: Arc<[NodeSlot]>,
     /// What it requests.
@@ -62,11 +62,15 @@ pub(super) struct Item {
     pub(super) pod: PodUid,
     pub(super) class: usize,
     pub(super) primary: u32,
+    /// [`NOWHERE`] if it has none.
     pub(super) backup: u32,
     pub(super) movable: bool,
     /// In grains, by kind.
     pub(super) demand: Vec<i64>,
 }
+
+/// Where the backup is of a pod that has none: no node has this number.
+pub(super) const NOWHERE: u32 = u32::MAX;
 
 /// What the room of all nodes counts together, for each resource.
 const PRICE_OF_ALL: i64 = 1 << 40;
@@ -107,9 +111,8 @@ impl Problem {
         known: &mut BTreeMap<Vec<u32>, usize>,
     ) {
         let number = |node: &NodeSlot| numbers.get(node).copied();
-        let (Some(primary), Some(backup)) = (number(&subject.primary), number(&subject.backup)) else {
-            return;
-        };
+        let backup = subject.backup.as_ref().map_or(Some(NOWHERE), number);
+        let (Some(primary), Some(backup)) = (number(&subject.primary), backup) else { return };
         let nodes: BTreeSet<u32> = subject.allowed.iter().filter_map(number).collect();
         let nodes: Vec<u32> = nodes.into_iter().collect();
         let class = *known.entry(nodes).or_insert_with_key(|nodes| {

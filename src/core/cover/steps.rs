@@ -2,6 +2,7 @@
 
 use super::Problem;
 use super::layout::{Layout, Pair};
+use super::problem::NOWHERE;
 use crate::model::{PodUid, Resources};
 use crate::placement::NodeSlot;
 
@@ -38,7 +39,7 @@ pub struct Plan {
 
 impl Plan {
     /// The steps from the problem's own arrangement to `goal`, as far as they can be ordered so that each is sound, up
-    /// to the one after which least is reserved.
+    /// to the one after which most pods are covered, and then least is reserved.
     pub(super) fn towards(problem: &Problem, goal: &Layout<'_>) -> Self {
         let mut layout = Layout::present(problem);
         let before = reserved(problem, &layout);
@@ -47,14 +48,16 @@ impl Plan {
             .filter_map(|pod| Some((pod, goal.pair(pod)?)))
             .filter(|(pod, pair)| layout.pair(*pod).is_some_and(|present| present != *pair))
             .collect();
-        let (mut least, mut length) = (layout.price(), 0);
+        let mut uncovered = layout.uncovered();
+        let (mut least, mut length) = ((uncovered, layout.price()), 0);
         while let Some(idx) = next(&layout, &open) {
             let (pod, pair) = open.swap_remove(idx);
             let from = layout.take(pod);
             layout.put(pod, pair);
             plan.steps.extend(step(problem, pod, from, pair));
-            if layout.price() < least {
-                (least, length) = (layout.price(), plan.steps.len());
+            uncovered -= usize::from(from.is_some_and(|(_, backup)| backup == NOWHERE));
+            if (uncovered, layout.price()) < least {
+                (least, length) = ((uncovered, layout.price()), plan.steps.len());
                 plan.after = reserved(problem, &layout);
             }
         }

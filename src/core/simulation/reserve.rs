@@ -113,13 +113,13 @@ impl Reserve {
     /// How much of each resource is reserved, and how much would be after re-optimisation, which is done now and takes
     /// seconds for hundreds of nodes.
     pub fn resources(&self) -> Vec<ReservedResource> {
-        let CoverInUse { rooms, subjects, moves } = &self.cover;
+        let CoverInUse { rooms, subjects, moves, .. } = &self.cover;
         let problem = Problem::new(rooms, subjects);
         let steps = STEPS.min(STEPS_PER_NODE * rooms.len());
-        let offline = improve(&problem, Budget { steps, moves: 0 }, SEED);
+        let offline = improve(&problem, Budget { steps, moves: 0, room: 0 }, SEED);
         let mut subjects = subjects.clone();
         done(&mut subjects, &offline);
-        let moved = improve(&Problem::new(rooms, &subjects), Budget { steps, moves: *moves }, SEED);
+        let moved = improve(&Problem::new(rooms, &subjects), Budget { steps, moves: *moves, room: 0 }, SEED);
         let bounds = bound(&problem, Freedom::Backups, EFFORT).into_iter();
         let resources = bounds.map(|bound| ReservedResource {
             demand: bound.kind.of(&self.demand),
@@ -139,7 +139,7 @@ fn done(subjects: &mut [Subject], plan: &Plan) {
     let steps: HashMap<&PodUid, &Step> = plan.steps.iter().map(|step| (&step.pod, step)).collect();
     for subject in subjects {
         if let Some(step) = steps.get(&subject.pod) {
-            (subject.primary, subject.backup) = (step.primary, step.backup);
+            (subject.primary, subject.backup) = (step.primary, Some(step.backup));
         }
     }
 }

@@ -20,7 +20,7 @@ fn subjects(random: &mut Random, nodes: u32, pods: u32, movable: bool) -> (Vec<R
         Subject {
             pod: uid(idx),
             primary: allowed[0],
-            backup: allowed[1],
+            backup: Some(allowed[1]),
             allowed: allowed.into(),
             demand: demand(10 * random.below(3), 1 + random.below(3), random.below(2)),
             movable,
@@ -76,7 +76,7 @@ fn no_arrangement_of_a_small_problem_beats_the_bound_and_the_best_one_is_found()
         assert!(lower <= least, "{lower} > {least}: {subjects:?}");
         tight += usize::from(lower == least);
         let moves = if movable { subjects.len() } else { 0 };
-        let plan = improve(&problem, Budget { steps: 200, moves }, 1);
+        let plan = improve(&problem, Budget { steps: 200, moves, room: 0 }, 1);
         assert!(plan.after.memory.0 >= least && plan.after.memory <= plan.before.memory, "{plan:?}");
         best += usize::from(plan.after.memory.0 == least);
     }
@@ -98,7 +98,7 @@ fn the_bound_for_so_many_moves_lies_between_that_for_none_and_that_for_all() {
             "{still}: {bounds:?}"
         );
         for moves in 0..4 {
-            let plan = improve(&problem, Budget { steps: 100, moves }, 1);
+            let plan = improve(&problem, Budget { steps: 100, moves, room: 0 }, 1);
             assert!(plan.steps.iter().filter(|step| step.moves).count() <= moves, "{plan:?}");
             assert!(plan.after.memory.0 >= bounds[moves], "{plan:?} {bounds:?}");
         }
@@ -113,7 +113,7 @@ fn interchangeable_nodes_need_a_share_for_each_other_node() {
     let subject = |idx: u32| Subject {
         pod: uid(idx),
         primary: NodeSlot(idx % 11),
-        backup: NodeSlot((idx + 1) % 11),
+        backup: Some(NodeSlot((idx + 1) % 11)),
         allowed: allowed.clone(),
         demand: demand(0, 7, 0),
         movable: true,
@@ -121,7 +121,7 @@ fn interchangeable_nodes_need_a_share_for_each_other_node() {
     let problem = Problem::new(&rooms, &(0..110).map(subject).collect::<Vec<Subject>>());
     // 110 pods of 7 on 11 nodes: a tenth of what they demand, in whole pods.
     assert_eq!(memory_bound(&problem, Freedom::Pods), 77);
-    let plan = improve(&problem, Budget { steps: 2_000, moves: 0 }, 1);
+    let plan = improve(&problem, Budget { steps: 2_000, moves: 0, room: 0 }, 1);
     assert!((plan.before.memory.0, plan.after.memory.0) <= (770, 84), "{plan:?}");
 }
 
@@ -166,7 +166,8 @@ fn every_step_of_a_plan_is_sound_before_in_and_after_it() {
         let (mut rooms, subjects) = subjects(&mut random, 6, 24, true);
         let mut book = Book::default();
         for subject in &subjects {
-            let (primary, backup, demand) = (subject.primary, subject.backup, subject.demand.clone());
+            let (primary, backup) = (subject.primary, subject.backup.unwrap());
+            let demand = subject.demand.clone();
             book.put(subject.pod.clone(), Covered { primary, backup, demand });
         }
         // Just enough room everywhere, and a little more on some nodes.
@@ -175,7 +176,7 @@ fn every_step_of_a_plan_is_sound_before_in_and_after_it() {
             book.covered_on(room.node).for_each(|(_, covered)| room.room.add(&covered.demand));
             room.room.add(&demand(random.below(30), random.below(6), random.below(3)));
         }
-        let plan = improve(&Problem::new(&rooms, &subjects), Budget { steps: 50, moves: 6 }, round);
+        let plan = improve(&Problem::new(&rooms, &subjects), Budget { steps: 50, moves: 6, room: 0 }, round);
         assert_eq!(checked(&rooms, &subjects, &book, None, &book), []);
         for step in &plan.steps {
             let before = book.clone();
@@ -202,7 +203,7 @@ fn every_step_of_a_plan_is_sound_before_in_and_after_it() {
 fn a_plan_is_the_same_for_the_same_seed() {
     let (rooms, subjects) = subjects(&mut Random(0xd1ce), 6, 30, true);
     let problem = Problem::new(&rooms, &subjects);
-    let budget = Budget { steps: 40, moves: 5 };
+    let budget = Budget { steps: 40, moves: 5, room: 0 };
     assert_eq!(improve(&problem, budget, 7), improve(&problem, budget, 7));
 }
 
@@ -224,4 +225,60 @@ fn a_pod_and_its_backup_are_placed_where_nothing_has_to_grow_and_nobody_else_wan
     assert_eq!((choices[0].primary, choices[0].backup), (NodeSlot(2), NodeSlot(0)));
     // Nobody has room for the pod.
     assert_eq!(choose_jointly(&book, &wanted, &demand(0, 51, 0), &candidates), []);
+}
+
+/// A pod's node, its backup, the nodes it may be on, and what it demands.
+type Compact<'a> = (u32, Option<u32>, &'a [u32], i64);
+
+/// Nodes of so much memory; pods by number. What is done so that all are covered, with pod, node and backup of each
+/// step.
+#[track_caller]
+fn check_mended(rooms: &[i64], pods: &[Compact<'_>], room: usize, expected: &[(u32, u32, u32)]) {
+    let rooms: Vec<Room> = (0..)
+        .zip(rooms)
+        .map(|(node, room)| Room { node: NodeSlot(node), room: demand(0, *room, 0) })
+        .collect();
+    let subject = |(idx, (primary, backup, allowed, memory)): (u32, &Compact<'_>)| Subject {
+        pod: uid(idx),
+        primary: NodeSlot(*primary),
+        backup: backup.map(NodeSlot),
+        allowed: allowed.iter().copied().map(NodeSlot).collect(),
+        demand: demand(0, *memory, 0),
+        movable: true,
+    };
+    let subjects: Vec<Subject> = (0..).zip(pods).map(subject).collect();
+    let plan = improve(&Problem::new(&rooms, &subjects), Budget { steps: 0, moves: 0, room }, 1);
+    let number = |pod: &PodUid| (0..10).find(|idx| uid(*idx) == *pod).unwrap();
+    let steps = plan.steps.iter().map(|step| (number(&step.pod), step.primary.0, step.backup.0));
+    assert_eq!(steps.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn others_make_room_for_the_backup_of_a_pod_that_has_none() {
+    // There is room for it.
+    check_mended(&[9, 9], &[(0, None, &[0, 1], 2)], 0, &[(0, 0, 1)]);
+    // Another pod of its node is covered where alone it could be, and can be covered elsewhere.
+    let one = (0, None, &[0, 1][..], 2);
+    let shifts: [Compact<'_>; 2] = [one, (0, Some(1), &[0, 1, 2], 1)];
+    check_mended(&[9, 2, 1], &shifts, 0, &[(1, 0, 2), (0, 0, 1)]);
+    // What is covered there of a third node is in nobody's way.
+    check_mended(&[9, 2, 9], &[one, (2, Some(1), &[1, 2], 2)], 0, &[(0, 0, 1)]);
+    // A pod is where the backup could be.
+    let moves: [Compact<'_>; 3] = [one, (1, Some(2), &[1, 2, 3], 1), (1, Some(2), &[1, 2, 3], 2)];
+    check_mended(&[9, 3, 3, 1], &moves, 0, &[]);
+    check_mended(&[9, 4, 3, 1], &moves, 1, &[(1, 3, 2), (0, 0, 1)]);
+    // Two of them have to go.
+    check_mended(&[9, 3, 3, 3], &moves, 1, &[(2, 3, 2), (0, 0, 1)]);
+    check_mended(&[9, 2, 3, 1], &moves, 1, &[]);
+    // Nothing helps.
+    check_mended(&[9, 1, 9], &[one, (0, Some(2), &[0, 1, 2], 1)], 2, &[]);
+}
+
+#[test]
+fn a_pod_without_a_backup_goes_elsewhere_itself_if_no_other_one_can() {
+    let pods: [Compact<'_>; 2] = [(0, None, &[0, 1, 2], 2), (0, Some(1), &[0, 1], 2)];
+    check_mended(&[4, 2, 2], &pods, 0, &[(0, 0, 2)]);
+    check_mended(&[4, 2, 1], &pods, 1, &[]);
+    check_mended(&[4, 4, 1], &pods, 0, &[(0, 0, 1)]);
+    check_mended(&[4, 3, 1], &pods, 1, &[]);
 }

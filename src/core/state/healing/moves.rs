@@ -142,6 +142,12 @@ impl State {
             || self.queue.iter().any(|queued| WorkloadRef::top_of(&queued.pod) == *owner)
     }
 
+    /// The workloads of which a replica is being moved or is not there.
+    pub(super) fn incomplete(&self) -> BTreeSet<WorkloadRef> {
+        let moving = self.healing.moves.steps.values().map(|step| step.owner.clone());
+        moving.chain(self.queue.iter().map(|queued| WorkloadRef::top_of(&queued.pod))).collect()
+    }
+
     /// Why a placed pod may not be moved now, if so; what will pass by itself has no words.
     pub(super) fn why_not_moved(&self, pod: &Pod, slot: NodeSlot) -> Option<String> {
         if let Err(stays) = may_be_moved(pod, &self.snapshot) {

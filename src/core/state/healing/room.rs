@@ -149,13 +149,13 @@ impl State {
             self.config.profiles.iter().map(|profile| (&*profile.scheduler_name, profile)).collect();
         let profile = profiles.get(&*pod.scheduler_name)?;
         let of_rule = |profile: &Profile| profile.backup_rule().map(|rule| rule.moves).unwrap_or_default();
-        let waiting = self.queue.iter().map(|queued| WorkloadRef::top_of(&queued.pod));
-        let moving = self.healing.moves.steps.values().map(|step| step.owner.clone());
+        let mut incomplete = self.incomplete();
+        incomplete.insert(WorkloadRef::top_of(pod));
         let movers = Movers {
             moves: &self.healing.moves,
             bounds: &self.bounds,
             rules: profiles.iter().map(|(name, profile)| (*name, of_rule(profile))).collect(),
-            incomplete: waiting.chain(moving).chain([WorkloadRef::top_of(pod)]).collect(),
+            incomplete,
             now,
         };
         let may = |snapshot: &Snapshot, pod: &Pod| movers.may(snapshot, pod);

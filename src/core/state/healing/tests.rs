@@ -338,3 +338,19 @@ fn a_scheduler_that_starts_later_goes_on() {
     let mut next = Bench::after_loss(&[replica("web")]);
     next.expect(&["NodeLost b", "evict web from b"]);
 }
+
+#[test]
+fn cover_rests_while_a_failed_node_is_healed_and_not_for_as_long_as_it_is_gone() {
+    let mut bench = Bench::after_death(&[replica("web")]);
+    bench.expect(&["NodeSuspect b"]);
+    assert!(!bench.state.is_quiet(bench.now));
+    bench.wait(7);
+    bench.lease("a", 2);
+    bench.expect(&[]);
+    bench.wait(1);
+    bench.expect(&["NodeLost b", "evict web from b"]);
+    bench.wait(59);
+    assert!(!bench.state.is_quiet(bench.now));
+    bench.wait(1);
+    assert!(bench.state.is_quiet(bench.now));
+}

@@ -1,16 +1,19 @@
-//! Less reserve: what was found beside the loop is done step by step, and everybody stays covered at each.
+//! A better cover: what was found beside the loop is done step by step, and everybody stays covered at each. Who has no
+//! backup gets one if others can make room for it, and less is reserved.
 //!
 //! A backup goes to another node in three moments: the reserve there grows by what it takes, as if the pod were
 //! covered by both; then the book says that it is covered there; then what is not needed any more on the old node
 //! shrinks as usual. A pod goes elsewhere as any pod that is moved.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cover::CoveredPod;
 use super::movable::may_be_moved;
 use super::relocation::MoveReason;
 use crate::cover::{Bound, Covered, Kind, Plan, Room, Step, Subject};
+use crate::health::Verdict;
 use crate::model::{Pod, PodUid, Resources, Time};
 use crate::placement::{
     BackupSearch, Cycle, MoveRule, NodeSlot, Profile, Reoptimize, WorkloadRef, allowed_nodes, may_go_to,
@@ -23,10 +26,12 @@ use crate::state::State;
 pub struct CoverInUse {
     /// The nodes that pods and backups may be on.
     pub rooms: Vec<Room>,
-    /// The covered pods.
+    /// The pods that are to be covered.
     pub subjects: Vec<Subject>,
     /// How many pods may be moved.
     pub moves: usize,
+    /// How many may be moved for each that has no backup.
+    pub room: usize,
 }
 
 /// What was found for the cover that there was.
@@ -45,6 +50,8 @@ pub(super) struct Thrift {
     growing: Option<Growing>,
     /// How far what is reserved is from what has to be, when that was last looked at.
     gap: Vec<ReserveGap>,
+    /// The pods that had no backup when somebody last looked.
+    looked_for: BTreeSet<PodUid>,
 }
 
 /// A reserve grows for a backup that is to come.
@@ -70,6 +77,10 @@ pub struct ReserveGap {
 
 /// How many pods may be moved by one plan.
 const MOVES: usize = 2;
+/// How many may be moved for one that has no backup.
+const ROOM: usize = 2;
+/// A node that has failed for so long, or is back since then and not used yet, is no reason to wait.
+const SETTLED: Duration = Duration::from_mins(1);
 /// How many steps are done in one go for which nothing has to grow.
 const AT_ONCE: usize = 16;
 /// For so long a reserve may take to grow.
@@ -86,36 +97,82 @@ impl Thrift {
 // === impl State ===
 
 impl State {
-    /// The cover there is, if less is to be reserved and nothing speaks against that now.
-    pub fn cover_in_use(&self) -> Option<CoverInUse> {
+    /// The cover there is, if a better one is to be looked for and nothing speaks against that now.
+    pub fn cover_in_use(&self, now: Time) -> Option<CoverInUse> {
         let thrift = &self.healing.moves.thrift;
-        let rule = self.config.profiles.iter().filter_map(Profile::backup_rule);
-        let rule = rule.map(|rule| rule.moves.reoptimize).max()?;
-        let is_calm = self.snapshot.backups.holds.is_empty() && self.snapshot.suspects.is_empty();
+        let rules = self.config.profiles.iter().filter_map(Profile::backup_rule);
+        let rule = rules.clone().map(|rule| rule.moves.reoptimize).max()?;
+        let is_calm = self.snapshot.backups.holds.is_empty() && self.is_quiet(now);
         if rule == Reoptimize::Off || !self.leads || !is_calm || !thrift.is_empty() || self.may_not_move() {
             return None;
         }
         let moves = if rule == Reoptimize::Pods { MOVES } else { 0 };
-        Some(CoverInUse { moves, ..self.cover_by(|moves| moves.reoptimize) })
+        let room = if rules.into_iter().any(|rule| rule.moves.makes_room) { ROOM } else { 0 };
+        let incomplete = self.incomplete();
+        let may_move = |pod: &Pod, slot, rule: MoveRule| {
+            (rule.reoptimize == Reoptimize::Pods || rule.makes_room)
+                && !self.stays_now(pod, slot, now)
+                && !incomplete.contains(&WorkloadRef::top_of(pod))
+        };
+        let rooms_for = self.cover_by(|rule| rule.reoptimize != Reoptimize::Off, may_move, true);
+        Some(CoverInUse { moves, room, ..rooms_for })
+    }
+
+    /// Whether no node is being healed: none is suspect, and those that failed did so some time ago.
+    pub(super) fn is_quiet(&self, now: Time) -> bool {
+        let mut unwell = self.healing.detector.unwell();
+        unwell.all(|(_, verdict)| match verdict {
+            Verdict::Alive => true,
+            Verdict::Suspect { .. } => false,
+            Verdict::Lost { since } | Verdict::Returning { since } => since + SETTLED <= now,
+        })
+    }
+
+    /// Whether a pod is not moved now to save anything.
+    fn stays_now(&self, pod: &Pod, slot: NodeSlot, now: Time) -> bool {
+        let rhythm = self.move_rule_of(&pod.scheduler_name).rhythm;
+        let owner = WorkloadRef::top_of(pod);
+        let pace = &self.healing.moves.pace;
+        let placed = self.bounds.get(&pod.uid).map_or(now, |bound| bound.since);
+        pace.free_at(rhythm) > now
+            || pace.stays_until(&owner, placed, rhythm) > now
+            || self.why_not_moved(pod, slot).is_some()
+    }
+
+    /// Whether pods have no backup for which nobody has looked yet, but for where there is room by itself.
+    pub fn has_newly_uncovered(&self) -> bool {
+        let looked_for = &self.healing.moves.thrift.looked_for;
+        self.without_backup().any(|uid| !looked_for.contains(uid))
+    }
+
+    /// The pods that were judged and have no backup.
+    fn without_backup(&self) -> impl Iterator<Item = &PodUid> {
+        self.cover.pods.iter().filter(|(_, pod)| pod.missing.is_some()).map(|(uid, _)| uid)
     }
 
     /// All the cover there is, whether or not anything may be changed now: backups may go elsewhere, and so may every
     /// pod that is ever moved.
     pub fn whole_cover(&self) -> CoverInUse {
-        self.cover_by(|_| Reoptimize::Pods)
+        let ever = |pod: &Pod, _, _| may_be_moved(pod, &self.snapshot).is_ok();
+        self.cover_by(|_| true, ever, false)
     }
 
-    /// The covered pods of which something may go elsewhere, as `may` says.
-    fn cover_by(&self, may: impl Fn(MoveRule) -> Reoptimize) -> CoverInUse {
+    /// The pods of which something `may_change`, and whether that may be the node of the pod itself. Those without a
+    /// backup count only if asked for.
+    fn cover_by(
+        &self,
+        may_change: impl Fn(MoveRule) -> bool,
+        may_move: impl Fn(&Pod, NodeSlot, MoveRule) -> bool,
+        with_uncovered: bool,
+    ) -> CoverInUse {
         let mut allowed: BTreeMap<WorkloadRef, Arc<[NodeSlot]>> = BTreeMap::new();
         let mut subjects = Vec::new();
-        for (uid, covered) in
-            self.cover.pods.keys().filter_map(|uid| Some((uid, self.snapshot.backups.book.of(uid)?)))
-        {
+        for (uid, CoveredPod { slot, .. }) in &self.cover.pods {
             let Some(pod) = self.covered_pod(uid) else { continue };
             let Some(profile) = self.profile(&pod.scheduler_name) else { continue };
-            let may = may(profile.backup_rule().map(|rule| rule.moves).unwrap_or_default());
-            if may == Reoptimize::Off {
+            let rule = profile.backup_rule().map(|rule| rule.moves).unwrap_or_default();
+            let covered = self.snapshot.backups.book.of(uid);
+            if !may_change(rule) || (covered.is_none() && !with_uncovered) {
                 continue;
             }
             let owner = WorkloadRef::top_of(&pod);
@@ -124,14 +181,14 @@ impl State {
                 .or_insert_with(|| allowed_nodes(&self.snapshot, &unplaced(&pod), profile));
             subjects.push(Subject {
                 pod: uid.clone(),
-                primary: covered.primary,
-                backup: covered.backup,
+                primary: *slot,
+                backup: covered.map(|covered| covered.backup),
                 allowed: Arc::clone(nodes),
-                demand: covered.demand.clone(),
-                movable: may == Reoptimize::Pods && may_be_moved(&pod, &self.snapshot).is_ok(),
+                demand: covered.map_or(&pod.requests, |covered| &covered.demand).clone(),
+                movable: may_move(&pod, *slot, rule),
             });
         }
-        CoverInUse { rooms: self.rooms(&subjects), moves: subjects.len(), subjects }
+        CoverInUse { rooms: self.rooms(&subjects), moves: subjects.len(), subjects, room: 0 }
     }
 
     fn covered_pod(&self, uid: &PodUid) -> Option<Arc<Pod>> {
@@ -147,7 +204,12 @@ impl State {
             theirs.entry(subject.primary).or_default().add(&subject.demand);
         }
         let backups = &self.snapshot.backups;
-        let open = self.snapshot.nodes.iter().filter(|view| !backups.is_closed(view.node, view.slot, true));
+        let is_well = |slot: &NodeSlot| !self.snapshot.suspects.contains(slot);
+        let open = self
+            .snapshot
+            .nodes
+            .iter()
+            .filter(|view| is_well(&view.slot) && !backups.is_closed(view.node, view.slot, true));
         let room = |view: crate::placement::NodeView<'_>| {
             let mut room = backups.room(view);
             if let Some(theirs) = theirs.get(&view.slot) {
@@ -172,6 +234,7 @@ impl State {
             kind: bound.kind,
         };
         self.healing.moves.thrift.gap = bounds.into_iter().map(gap).collect();
+        self.healing.moves.thrift.looked_for = self.without_backup().cloned().collect();
         if self.leads && self.healing.moves.thrift.is_empty() {
             self.healing.moves.thrift.steps = plan.steps.into();
             self.moves_due(now);
@@ -183,7 +246,7 @@ impl State {
         if self.healing.moves.thrift.is_empty() {
             return false;
         }
-        if self.may_not_move() || !self.snapshot.suspects.is_empty() {
+        if self.may_not_move() || !self.is_quiet(now) {
             // What was found was found for another cluster.
             self.stop_saving(now);
             return false;
@@ -209,27 +272,36 @@ impl State {
     fn save_by(&mut self, step: &Step, now: Time) {
         let Step { pod: uid, primary, backup, moves } = step;
         let Some(pod) = self.covered_pod(uid) else { return };
-        let Some(before) = self.snapshot.backups.book.of(uid).cloned() else { return };
+        let before = self.snapshot.backups.book.of(uid).cloned();
         if *moves {
-            self.move_to_save(&pod, before.primary, *primary, now);
-        } else if before.primary == *primary && before.backup != *backup {
+            if let Some(from) = self.cover.pods.get(uid).map(|covered| covered.slot) {
+                self.move_to_save(&pod, from, *primary, now);
+            }
+            return;
+        }
+        let Some(before) = before else {
+            // It is looked for where there is room for it now.
+            self.cover.due.insert(uid.clone());
+            return;
+        };
+        if before.primary == *primary && before.backup != *backup {
             self.change_backup(&pod, &before, *backup, now);
         }
     }
 
     fn move_to_save(&mut self, pod: &Arc<Pod>, from: NodeSlot, to: NodeSlot, now: Time) {
-        let rhythm = self.move_rule_of(&pod.scheduler_name).rhythm;
-        let owner = WorkloadRef::top_of(pod);
-        let pace = &self.healing.moves.pace;
-        let placed = self.bounds.get(&pod.uid).map_or(now, |bound| bound.since);
-        let rests = pace.free_at(rhythm) > now || pace.stays_until(&owner, placed, rhythm) > now;
-        if rests || self.is_incomplete(&owner) || self.why_not_moved(pod, from).is_some() {
+        if self.stays_now(pod, from, now) || self.is_incomplete(&WorkloadRef::top_of(pod)) {
             return;
         }
         let idx = self.profile_by_name.get(&pod.scheduler_name).copied();
         let Some(profile) = idx.and_then(|idx| self.config.profiles.get(idx)) else { return };
         if may_go_to(&mut self.snapshot, pod, profile, from, to) {
-            let because = "less has to be reserved then".to_owned();
+            let because = if self.without_backup().next().is_some() {
+                "a pod has a backup then that has none"
+            } else {
+                "less has to be reserved then"
+            };
+            let because = because.to_owned();
             self.begin_move(pod, [from, to], (MoveReason::Reserve, because), now);
         }
     }

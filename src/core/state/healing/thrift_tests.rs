@@ -56,10 +56,14 @@ fn reserved(field: &Field) -> i64 {
     backups.map(|pod| pod.requests.memory.0 >> 30).sum()
 }
 
+fn in_use(field: &Field) -> Option<CoverInUse> {
+    field.bench.state.cover_in_use(field.bench.now)
+}
+
 /// Somebody looks for less, as the shell has it done, and what is found is done.
 fn save(field: &mut Field, seed: u64) -> Plan {
-    let CoverInUse { rooms, subjects, moves } = field.bench.state.cover_in_use().unwrap();
-    let plan = improve(&Problem::new(&rooms, &subjects), Budget { steps: 50, moves }, seed);
+    let CoverInUse { rooms, subjects, moves, room } = in_use(field).unwrap();
+    let plan = improve(&Problem::new(&rooms, &subjects), Budget { steps: 50, moves, room }, seed);
     field.bench.apply(Event::LessReserve(Box::new(LessReserve { plan: plan.clone(), bounds: Vec::new() })));
     plan
 }
@@ -143,15 +147,41 @@ fn nobody_is_uncovered_while_less_is_reserved() {
 fn it_can_be_switched_off_and_rests_while_others_move() {
     let pods = [on(of("p", "p", 2, "40"), "a", Some("b"))];
     let mut field = Field::with(RULE, &NODES.map(|name| node(name, GIB)), &pods);
-    assert!(field.bench.state.cover_in_use().is_none());
-    let backups = MoveRule { reoptimize: Reoptimize::Backups, ..RULE };
+    assert!(in_use(&field).is_none());
+    let backups = MoveRule { reoptimize: Reoptimize::Backups, makes_room: false, ..RULE };
     field = Field::with(backups, &NODES.map(|name| node(name, GIB)), &pods);
-    let in_use = field.bench.state.cover_in_use().unwrap();
-    assert!(in_use.moves == 0 && in_use.subjects.iter().all(|subject| !subject.movable));
+    let found = in_use(&field).unwrap();
+    assert!(found.moves == 0 && found.subjects.iter().all(|subject| !subject.movable));
     field.set_delay("a", "c", 5);
     field.bench.put(on(of("w", "w", 1, "10"), "c", Some("a")));
     field.pass(70);
     field.set_delay("a", "c", 60);
     field.run();
-    assert!(field.bench.state.moving() == 1 && field.bench.state.cover_in_use().is_none());
+    assert!(field.bench.state.moving() == 1 && in_use(&field).is_none());
+}
+
+#[test]
+fn a_pod_without_a_backup_gets_one_when_others_are_covered_elsewhere() {
+    let nodes = [node("a", GIB), node("b", 3), node("c", 3), node("d", 3)];
+    let pods = [on(of("q", "q", 2, "20"), "a", Some("b")), on(of("p", "p", 2, "10"), "a", None)];
+    let backups = MoveRule { reoptimize: Reoptimize::Backups, ..RULE };
+    let mut field = Field::with(backups, &nodes, &pods);
+    assert!(field.bench.state.has_newly_uncovered());
+    save(&mut field, 1);
+    assert!(!field.bench.state.has_newly_uncovered(), "somebody has looked for it");
+    field.pass(100);
+    assert_eq!(wrong(&field), []);
+    assert_eq!(field.bench.held(), "b:2 c:2");
+    assert_eq!(field.done(), [] as [&str; 0], "nobody was moved");
+}
+
+#[test]
+fn a_pod_is_moved_for_the_backup_of_one_that_has_none() {
+    let nodes = [node("a", GIB), node("b", 3), node("c", 3), node("d", 3)];
+    let pods = [on(of("r", "r", 2, "20"), "b", Some("c")), on(of("p", "p", 2, "10"), "a", None)];
+    let mut field = Field::with(MoveRule { reoptimize: Reoptimize::Backups, ..RULE }, &nodes, &pods);
+    assert_eq!(save(&mut field, 1).steps.len(), 2);
+    field.pass(100);
+    assert_eq!(wrong(&field), []);
+    field.expect(&["evict r from b", "r moves from b to a", "r+ to a, backup c"]);
 }
