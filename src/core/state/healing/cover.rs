@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::cover_events::MAX_WRITES;
+use super::cover_merge::Merging;
 use super::cover_owed::Owed;
 use super::cover_pieces::Pieces;
 use crate::cover::Covered;
@@ -52,6 +53,8 @@ pub(in crate::state) struct Cover {
     pub(super) nodes_later: BTreeSet<(Time, NodeSlot)>,
     /// When a node's part of the book last changed.
     pub(super) changed: BTreeMap<NodeSlot, Time>,
+    /// Where backups are made into one.
+    pub(super) merging: Merging,
     /// The pods that wait for one node alone.
     pub(super) owed: Owed,
     /// The backups that are on their way, and what keeps them from being made.

@@ -2,8 +2,8 @@
 //!
 //! - Too little: one more backup for the difference. What is there stays.
 //! - Too much: after a quiet while the backups go that can be done without, the oldest first.
-//! - In several pieces, or still too much: after a longer one a single backup of the right size is made beside
-//!   them, where there is room, and then they go. So what is reserved is never less than it should be.
+//! - Still too much, or in many pieces: after a longer one a single backup of the right size is made beside
+//!   them, where there is room, and then they go (`cover_merge`). So what is reserved is never less than it should be.
 //!
 //! Nothing is remembered of such steps: what there is and what there should be are compared anew each time.
 
@@ -18,8 +18,6 @@ use crate::state::{Action, BackupPod, Defect, Placed, PodRef, State};
 /// For so long the book must have said the same of a node before less is reserved there: a rollout takes pods away
 /// and brings them back.
 const QUIET: Duration = Duration::from_secs(10);
-/// The same before backups are made into one.
-const LONG_QUIET: Duration = Duration::from_mins(1);
 /// How long to wait for others.
 const SOON: Duration = Duration::from_secs(1);
 /// What every backup's name begins with.
@@ -65,6 +63,7 @@ impl State {
     }
 
     fn reconcile_reserve(&mut self, slot: NodeSlot, now: Time) {
+        self.end_merge_in_time(slot, now);
         // Somebody waits for backups there to go. When they have, this is looked at again.
         if self.handovers.is_waited_for(slot) {
             return;
@@ -103,7 +102,9 @@ impl State {
         }
         if !missing.is_nothing() {
             self.make_where_it_fits(slot, missing, now);
-        } else if !self.snapshot.backups.handed_over.contains(&slot) && !self.is_tainted(slot) {
+        } else if self.cover.merging.contains_key(&slot)
+            || (!self.snapshot.backups.handed_over.contains(&slot) && !self.is_tainted(slot))
+        {
             // What is too much where backups are handed over, or are about to be, goes when that is over.
             self.shrink_reserve(slot, &pieces, held, &reserve, now);
         }
@@ -153,7 +154,9 @@ impl State {
         reserve: &Resources,
         now: Time,
     ) {
+        let merges = self.cover.merging.contains_key(&slot);
         if pieces.is_empty() || (pieces.len() == 1 && held.exceeding(reserve).is_nothing()) {
+            self.go_on_merging(slot, pieces, &held, reserve, now);
             return;
         }
         let room = self.snapshot.nodes.get(slot).map(|node| self.snapshot.backups.room(node));
@@ -166,7 +169,7 @@ impl State {
             return;
         }
         let changed = self.cover.changed.get(&slot).copied().unwrap_or(Time::ZERO);
-        if now < changed + QUIET {
+        if now < changed + QUIET && !merges {
             self.cover.nodes_later.insert((changed + QUIET, slot));
             return;
         }
@@ -187,22 +190,15 @@ impl State {
         if goes {
             return;
         }
-        if now < changed + LONG_QUIET {
-            self.cover.nodes_later.insert((changed + LONG_QUIET, slot));
-            return;
-        }
-        let fits_beside = self.snapshot.nodes.get(slot).is_some_and(|node| {
-            let mut free = self.snapshot.backups.room(node);
-            free.subtract(&self.snapshot.backups.held(slot));
-            reserve.exceeding(&free).is_nothing()
-        });
-        if fits_beside && !reserve.is_nothing() {
-            self.make_backup(slot, reserve.clone(), now);
+        if merges {
+            self.go_on_merging(slot, pieces, &held, reserve, now);
+        } else {
+            self.begin_to_merge(slot, pieces, &held, reserve, now);
         }
     }
 
     /// Asks for a backup on a node, if that may be done now.
-    fn make_backup(&mut self, slot: NodeSlot, requests: Resources, now: Time) {
+    pub(super) fn make_backup(&mut self, slot: NodeSlot, requests: Resources, now: Time) {
         let held_up = self.cover.pieces.held_up.get(&slot).map(|it| it.until);
         let refused = self.cover.pieces.refused.as_ref().map(|it| it.until_on(slot));
         if let Some(until) = held_up.into_iter().chain(refused).max().filter(|until| now < *until) {

@@ -35,9 +35,34 @@ fn pods_of_different_nodes_share_what_is_reserved() {
     // Four of c on b are two more; on a they are one.
     bench.expect(&["make 1 on a", "three has its backup on a"]);
     assert_eq!(bench.held(), "a:1 b:2+1");
-    // When all is quiet the pieces become one.
+    // A few pieces are as good as one.
     bench.pass(70);
-    assert_eq!(bench.held(), "a:1 b:3");
+    bench.expect(&[]);
+}
+
+#[test]
+fn backups_become_one_where_no_other_scheduler_places_anything_meanwhile() {
+    let merged = ["taint b: true", "make 2 on b", "take 3 from b", "taint b: false"];
+    // Too much is reserved, and nothing of it can go.
+    let one = on(pod("one", 2, "10"), "a", Some("b"));
+    let mut bench = Bench::new(&[one.clone(), backup("edge-backup-b-1", "b", 3)]);
+    bench.pass(59);
+    bench.expect(&[]);
+    bench.pass(5);
+    bench.expect(&merged);
+    assert_eq!(bench.held(), "b:2");
+    // There is no room for both: it stays.
+    let other = on(pod("other", 4, "20"), "b", None);
+    let mut bench = Bench::new(&[one, backup("edge-backup-b-1", "b", 3), other]);
+    bench.pass(100);
+    assert!(!bench.done.iter().any(|done| merged.contains(&&**done)), "{:?}", bench.done);
+    // Many pieces, none of them too much.
+    let large = on(pod("large", 5, "10"), "a", Some("b"));
+    let pieces = (1..=5).map(|idx| backup(&format!("edge-backup-b-{idx}"), "b", 1));
+    let pods: Vec<Pod> = pieces.chain([large]).collect();
+    let mut bench = Bench::with(BackupPolicy::BestEffort, &[node("a", 8), node("b", 11)], &pods);
+    bench.pass(70);
+    assert_eq!(bench.held(), "b:5", "{:?}", bench.done);
 }
 
 #[test]

@@ -197,11 +197,12 @@ impl State {
         self.actions.push_back(Action::TaintNode(HandoverTaint { node, uid, stands: is_wanted }));
     }
 
-    /// The nodes that are to have the taint: where pods are awaited, where backups have gone and are not made good yet,
-    /// and where the pods of a node that is not well have their backups.
+    /// The nodes that are to have the taint: where pods are awaited, where backups are made into one, where backups have
+    /// gone and are not made good yet, and where the pods of a node that is not well have their backups.
     fn wanted_taints(&mut self, now: Time) -> BTreeSet<NodeSlot> {
         let mut wanted: BTreeSet<NodeSlot> = self.snapshot.backups.handed_over.clone();
         wanted.extend(self.snapshot.backups.holds.nodes());
+        wanted.extend(self.cover.merging.keys());
         let outlasts = std::mem::take(&mut self.handovers.taints.outlasts).into_iter();
         self.handovers.taints.outlasts =
             outlasts.filter(|(slot, until)| now < *until && self.is_short(*slot)).collect();

@@ -20,6 +20,7 @@ mod cover;
 mod cover_bench;
 mod cover_events;
 mod cover_judge;
+mod cover_merge;
 mod cover_owed;
 mod cover_pieces;
 #[cfg(test)]
