@@ -4,30 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use edge_core::cover::{
-    Book, Budget, Candidate, CheckedNode, CheckedPod, Covered, Problem, Room, Subject, Wanted, check,
-    choose_jointly, improve,
+    Book, Budget, CheckedNode, CheckedPod, Covered, Problem, Room, Subject, check, improve,
 };
 use edge_core::model::{PodUid, Resources};
 use edge_core::placement::NodeSlot;
 use edge_core::simulation::RadiusRule;
 
-use crate::world::{Arrival, Workload};
+use crate::world::Workload;
 
 /// How long re-optimisation searches, in steps: as long as the scheduler does every five minutes (`src/run/reserve.rs`).
-const STEPS: usize = 400;
-/// The same where pods and backups were chosen together, for each node: so far that more hardly helps.
-const STEPS_PER_NODE: usize = 60;
+pub(crate) const STEPS: usize = 400;
 /// Of what re-optimisation draws.
 const SEED: u64 = 1;
-
-/// Who chooses nodes and backups as pods arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Chooser {
-    /// The scheduler: a node by its scores, and then one for the backup. Afterwards so many steps are searched.
-    Scheduler(usize),
-    /// `cover::choose_jointly`: the pair of nodes that takes least. The scheduler does not do that.
-    Together,
-}
 
 /// Pods, covered.
 pub(crate) struct Covering<'a> {
@@ -43,58 +31,18 @@ pub(crate) struct Covering<'a> {
 
 impl<'a> Covering<'a> {
     /// The pods arrive one by one and stay. Also tells how long the slowest of a hundred decisions took.
-    pub(crate) fn online(workload: &'a Workload, chooser: Chooser) -> (Self, Duration) {
-        let (covering, mut decisions) = match chooser {
-            Chooser::Scheduler(steps) => Self::by_the_scheduler(workload, steps),
-            Chooser::Together => Self::together(workload),
-        };
-        decisions.sort_unstable();
-        let p99 = decisions.get(decisions.len() * 99 / 100).copied().unwrap_or_default();
-        (covering, p99)
-    }
-
-    /// As the scheduler's own simulation places and covers them.
-    fn by_the_scheduler(workload: &'a Workload, steps: usize) -> (Self, Vec<Duration>) {
+    ///
+    /// It is the scheduler's own simulation that places and covers them.
+    pub(crate) fn online(workload: &'a Workload, steps: usize) -> (Self, Duration) {
         let origin = Instant::now();
         let outcome = workload.scenario().run(&RadiusRule::Exact, &mut || origin.elapsed());
         let cover = outcome.reserve.cover;
         let covering = Self::new(workload, cover.rooms, cover.subjects, steps);
         assert_eq!(covering.reserved(), outcome.reserve.online, "the scheduler reserves something else");
-        (covering, outcome.decisions)
-    }
-
-    /// Each pod gets the best pair of nodes that there is when it arrives.
-    fn together(workload: &'a Workload) -> (Self, Vec<Duration>) {
-        let room = |node: &NodeSlot| Room { node: *node, room: workload.allocatable.clone() };
-        let rooms = workload.nodes.iter().map(room).collect();
-        let mut covering = Self::new(workload, rooms, Vec::new(), STEPS_PER_NODE * workload.nodes.len());
-        let mut wanted = Wanted::default();
-        let mut loads: BTreeMap<NodeSlot, Resources> = BTreeMap::new();
-        let mut decisions = Vec::new();
-        for (idx, Arrival { radius, demand, .. }) in workload.pods.iter().enumerate() {
-            let began = Instant::now();
-            wanted.add(radius, u32::try_from(demand.memory.0 >> 30).unwrap_or(1));
-            let candidate = |node: &NodeSlot| {
-                let mut free = workload.allocatable.clone();
-                free.subtract(&loads.get(node).cloned().unwrap_or_default());
-                free.subtract(&covering.book.reserve(*node));
-                Candidate { node: *node, allocatable: &workload.allocatable, free }
-            };
-            let candidates: Vec<Candidate<'_>> = radius.iter().map(candidate).collect();
-            let choices = choose_jointly(&covering.book, &wanted, demand, &candidates);
-            decisions.push(began.elapsed());
-            let Some(best) = choices.first() else { continue };
-            loads.entry(best.primary).or_default().add(demand);
-            covering.put(Subject {
-                pod: PodUid::new(format!("default/pod-{idx}")),
-                primary: best.primary,
-                backup: Some(best.backup),
-                allowed: radius.clone(),
-                demand: demand.clone(),
-                movable: true,
-            });
-        }
-        (covering, decisions)
+        let mut decisions = outcome.decisions;
+        decisions.sort_unstable();
+        let p99 = decisions.get(decisions.len() * 99 / 100).copied().unwrap_or_default();
+        (covering, p99)
     }
 
     fn new(workload: &'a Workload, rooms: Vec<Room>, subjects: Vec<Subject>, steps: usize) -> Self {
@@ -174,13 +122,5 @@ impl<'a> Covering<'a> {
         });
         let nodes: Vec<CheckedNode> = nodes.collect();
         check(&pods, &nodes).len() + self.workload.pods.len() - pods.len()
-    }
-}
-
-// === impl Chooser ===
-
-impl Default for Chooser {
-    fn default() -> Self {
-        Self::Scheduler(STEPS)
     }
 }

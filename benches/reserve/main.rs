@@ -3,14 +3,13 @@
 //! scheduler's own simulation comes to, the one of `kubectl edge simulate`.
 //!
 //! `cargo bench -p edge-core --bench reserve -- [--matrix FILE]... [--nodes N,N,...] [--sizes SIZES,...] [--rows FILE]...
-//! [--svg FILE] [--programs FOLDER] [--steps N | --together]`
+//! [--svg FILE] [--programs FOLDER] [--steps N]`
 //!
 //! Matrices are round-trip times in ms, separated by white space, one row a line; so many of their nodes are drawn as
 //! `--nodes` says. Without one a topology is generated. A row for each case goes to standard error as it is ready;
 //! rows that were saved are read again with `--rows`, and then nothing is measured. The table goes to standard output.
 //! With `--programs` the integer program of each case is written there, for a solver of your choice; nothing else is done.
 //! Re-optimisation searches for 400 steps, as the scheduler does every five minutes, or for `--steps`.
-//! With `--together` nodes and backups are chosen together, which the scheduler does not do.
 
 #![expect(
     clippy::print_stdout,
@@ -31,7 +30,7 @@ mod world;
 
 use std::fs;
 
-use covering::{Chooser, Covering};
+use covering::{Covering, STEPS};
 use measure::measure;
 use row::Row;
 use world::{Sizes, Topology, Workload};
@@ -49,7 +48,7 @@ struct Args {
     rows: Vec<String>,
     svg: Option<String>,
     programs: Option<String>,
-    chooser: Chooser,
+    steps: Option<usize>,
 }
 
 fn main() {
@@ -67,6 +66,7 @@ fn run(args: &Args) -> Vec<Row> {
     if topologies.is_empty() {
         topologies.push(Topology::generated(largest));
     }
+    let steps = args.steps.unwrap_or(STEPS);
     let mut rows = Vec::new();
     for nodes in &args.nodes {
         for topology in topologies.iter().filter(|it| it.len() >= *nodes) {
@@ -74,10 +74,10 @@ fn run(args: &Args) -> Vec<Row> {
                 let workload = Workload::draw(topology, *nodes, nodes * PODS_PER_NODE, *sizes);
                 if let Some(folder) = &args.programs {
                     let name = format!("{folder}/{}-{nodes}-{}.lp", topology.name, sizes.name());
-                    write(&name, &program::lp(&Covering::online(&workload, args.chooser).0.subjects));
+                    write(&name, &program::lp(&Covering::online(&workload, steps).0.subjects));
                     continue;
                 }
-                for row in measure(&workload, args.chooser) {
+                for row in measure(&workload, steps) {
                     eprintln!("{}", row.line());
                     rows.push(row);
                 }
@@ -112,14 +112,13 @@ impl Args {
                 "--matrix" => args.matrices.push(value()),
                 "--rows" => args.rows.push(value()),
                 "--svg" => args.svg = Some(value()),
-                "--steps" => args.chooser = Chooser::Scheduler(number(&value())),
-                "--together" => args.chooser = Chooser::Together,
+                "--steps" => args.steps = Some(number(&value())),
                 "--programs" => args.programs = Some(value()),
                 "--nodes" => args.nodes = value().split(',').map(number).collect(),
                 "--sizes" => args.sizes = value().split(',').map(sizes).collect(),
                 _ => panic!(
-                    "{word} is not known: there are --matrix, --nodes, --sizes, --rows, --svg, --programs, --steps and \
-                     --together"
+                    "{word} is not known: there are --matrix, --nodes, --sizes, --rows, --svg, --programs and \
+                     --steps"
                 ),
             }
         }

@@ -3,7 +3,7 @@
 use edge_core::cover::{Bound, Effort, Freedom, Kind, bound};
 
 use crate::bme::Bme;
-use crate::covering::{Chooser, Covering};
+use crate::covering::Covering;
 use crate::row::Row;
 use crate::world::Workload;
 
@@ -14,9 +14,9 @@ const EFFORT: Effort = Effort { rounds: 400, tolerance: 0.002 };
 const FREE_EFFORT: Effort = Effort { rounds: 250, tolerance: 0.005 };
 
 /// Measures one case: a row for each resource.
-pub(crate) fn measure(workload: &Workload, chooser: Chooser) -> Vec<Row> {
+pub(crate) fn measure(workload: &Workload, steps: usize) -> Vec<Row> {
     let bme = Bme::of(workload);
-    let (online, p99) = Covering::online(workload, chooser);
+    let (online, p99) = Covering::online(workload, steps);
     let (backups, took_backups) = online.improved(0);
     let (moved, took_moved) = online.improved(workload.pods.len() / MOVED_ONE_OF);
     let bounds = bound(&online.problem(), Freedom::Backups, EFFORT);

@@ -1,6 +1,7 @@
 //! The book of cover: which pod is covered where, and what each node has to reserve for that.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
+use std::iter::Peekable;
 
 use crate::model::{PodUid, Resources};
 use crate::placement::NodeSlot;
@@ -27,7 +28,7 @@ pub struct Book {
 
 /// What a node is the backup of.
 #[derive(Clone, Debug, Default)]
-struct Backup {
+pub(super) struct Backup {
     /// By the node that the pods are on.
     shares: BTreeMap<NodeSlot, Share>,
     /// The maximum over the shares' sums, per resource.
@@ -40,6 +41,9 @@ struct Share {
     pods: BTreeSet<PodUid>,
     sum: Resources,
 }
+
+/// What a backup node covers of other nodes, looked up in the order of these.
+pub(super) struct Shares<'a>(Peekable<btree_map::Iter<'a, NodeSlot, Share>>);
 
 // === impl Book ===
 
@@ -96,24 +100,13 @@ impl Book {
     /// By how much the reserve of `backup` would grow if a pod on `primary` with this demand were covered there
     /// too. For a pod that is in the book already, remove it first.
     pub fn increment(&self, primary: NodeSlot, backup: NodeSlot, demand: &Resources) -> Resources {
-        self.increment_over(&self.reserve(backup), primary, backup, demand)
+        let Some(backup) = self.by.get(&backup) else { return demand.exceeding(&Resources::default()) };
+        backup.increment(backup.shares.get(&primary).map(|share| &share.sum), demand)
     }
 
-    /// The same where the reserve of `backup` is at hand.
-    pub(super) fn increment_over(
-        &self,
-        reserve: &Resources,
-        primary: NodeSlot,
-        backup: NodeSlot,
-        demand: &Resources,
-    ) -> Resources {
-        let mut share = self.share(primary, backup);
-        share.add(demand);
-        let mut increment = reserve.clone();
-        increment.raise_to(&share);
-        increment.subtract(reserve);
-        increment.scalars.retain(|(_, amount)| *amount != 0);
-        increment
+    /// What a node is the backup of, if it is anybody's.
+    pub(super) fn backup(&self, node: NodeSlot) -> Option<&Backup> {
+        self.by.get(&node)
     }
 
     /// The covered pods that are on a node, by UID.
@@ -157,6 +150,23 @@ impl Book {
 // === impl Backup ===
 
 impl Backup {
+    /// The maximum over the nodes of what is covered of each, per resource.
+    pub(super) fn reserve(&self) -> &Resources {
+        &self.reserve
+    }
+
+    /// What is covered of each node.
+    pub(super) fn shares(&self) -> Shares<'_> {
+        Shares(self.shares.iter().peekable())
+    }
+
+    /// By how much the reserve would grow if so much more were covered of a node of which this much is.
+    pub(super) fn increment(&self, share: Option<&Resources>, demand: &Resources) -> Resources {
+        let mut share = share.cloned().unwrap_or_default();
+        share.add(demand);
+        share.exceeding(&self.reserve)
+    }
+
     /// Strikes out a pod that is no longer among `pods`.
     fn strike(&mut self, uid: &PodUid, primary: NodeSlot, pods: &HashMap<PodUid, Covered>) {
         if let Some(share) = self.shares.get_mut(&primary) {
@@ -174,5 +184,15 @@ impl Backup {
         for share in self.shares.values() {
             self.reserve.raise_to(&share.sum);
         }
+    }
+}
+
+// === impl Shares ===
+
+impl<'a> Shares<'a> {
+    /// What is covered of a node that comes after all those that were asked for before.
+    pub(super) fn of_next(&mut self, primary: NodeSlot) -> Option<&'a Resources> {
+        while self.0.next_if(|(node, _)| **node < primary).is_some() {}
+        self.0.next_if(|(node, _)| **node == primary).map(|(_, share)| &share.sum)
     }
 }

@@ -61,13 +61,13 @@ pub fn choose(
 }
 
 /// Whether there is room for an increment. What is not needed does not matter, even where a node is overfull.
-pub(super) fn fits(increment: &Resources, free: &Resources) -> bool {
+pub fn fits(increment: &Resources, free: &Resources) -> bool {
     let mut grown = Kind::all_in(increment);
     grown.all(|kind| kind.of(increment) <= kind.of(free))
 }
 
 /// An increment as the sum of its shares of `total`, in billionths.
-pub(super) fn cost(increment: &Resources, total: &Resources) -> i128 {
+fn cost(increment: &Resources, total: &Resources) -> i128 {
     Kind::all_in(increment).map(|kind| billionths(kind.of(increment), kind.of(total))).sum()
 }
 

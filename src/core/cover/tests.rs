@@ -240,3 +240,52 @@ fn the_checker_finds_a_backup_on_the_pods_own_node_and_a_pod_that_is_told_twice(
         },
     );
 }
+
+/// By how much reserves grow at least if a pod goes to each site, by trying every other one as its backup.
+fn growth_by_trying(book: &Book, wanted: &Resources, sites: &[Site<'_>], free: i64) -> Vec<i64> {
+    let total = |kind: &Kind| sites.iter().map(|site| i128::from(kind.of(site.allocatable))).sum::<i128>();
+    let parts = |part: &Resources| -> i128 {
+        let kinds = [Kind::Cpu, Kind::Memory, Kind::Scalar("example.com/gpu".into())].into_iter();
+        kinds.map(|kind| (i128::from(kind.of(part)) << 60) / total(&kind).max(1)).sum()
+    };
+    let of = |site: &Site<'_>| {
+        let others = sites.iter().filter(|other| other.node != site.node);
+        let grown = others.map(|other| book.increment(site.node, other.node, wanted));
+        let fitting = grown.filter(|grown| grown.memory.0 <= free).map(|grown| parts(&grown));
+        let least = fitting.min().unwrap_or(i128::MAX).min(parts(wanted));
+        i64::try_from(least * i128::from(GROWS_WHOLLY) / parts(wanted)).unwrap()
+    };
+    sites.iter().map(of).collect()
+}
+
+#[test]
+fn the_least_growth_is_what_trying_every_pair_finds() {
+    let mut random = Random(0x960);
+    let mut seen = BTreeSet::new();
+    for _ in 0..500 {
+        let mut book = Book::default();
+        let kinds = random.below(3);
+        let draw = |random: &mut Random| {
+            let cpu = if kinds > 0 { 250 * random.below(4) } else { 0 };
+            demand(cpu, 1 + random.below(6), if kinds > 1 { random.below(3) } else { 0 })
+        };
+        for pod in 0..random.below(60) {
+            let (primary, backup) = (random.below(8), random.below(8));
+            if primary != backup {
+                book.put(uid(pod), covered(primary, backup, draw(&mut random)));
+            }
+        }
+        let allocatable = demand(64_000, 128, 8);
+        let nodes = (0..8).filter(|_| random.below(4) > 0).collect::<Vec<u32>>();
+        let site = |node: &u32| Site { node: NodeSlot(*node), allocatable: &allocatable };
+        let sites: Vec<Site<'_>> = nodes.iter().map(site).collect();
+        let (wanted, free) = (draw(&mut random), random.below(8));
+        let found = least_growth(&book, &wanted, &sites, |_, increment| increment.memory.0 <= free);
+        for (found, tried) in found.iter().zip(growth_by_trying(&book, &wanted, &sites, free)) {
+            assert!((found - tried).abs() <= 2, "{found} {tried}: {book:?} {sites:?} {wanted:?} {free}");
+            assert_eq!(*found == 0, tried == 0, "{book:?} {sites:?} {wanted:?}");
+            seen.insert(found / (GROWS_WHOLLY / 4));
+        }
+    }
+    assert_eq!(seen.len(), 5, "all of nothing, a part, and everything occur: {seen:?}");
+}

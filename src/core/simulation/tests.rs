@@ -264,8 +264,8 @@ fn what_is_reserved_is_told_and_what_could_be() {
 fn what_came_about_pod_by_pod_takes_no_less_than_what_is_arranged_afterwards() {
     let mut random = Random(0xba5e);
     let (mut saved, mut moved) = (0, 0);
-    for _ in 0..12 {
-        let manifests: Vec<String> = (0..12)
+    for _ in 0..30 {
+        let manifests: Vec<String> = (0..14)
             .map(|idx| {
                 let labels = format!("delay_edge-{}: '{}'", 1 + random.below(3), 10 * (1 + random.below(2)));
                 deployment(&format!("p{idx}"), &labels, &format!("{}Mi", 100 + 50 * random.below(4)))

@@ -207,26 +207,6 @@ fn a_plan_is_the_same_for_the_same_seed() {
     assert_eq!(improve(&problem, budget, 7), improve(&problem, budget, 7));
 }
 
-#[test]
-fn a_pod_and_its_backup_are_placed_where_nothing_has_to_grow_and_nobody_else_wants_to_be() {
-    let allocatable = demand(0, 100, 0);
-    let candidates: Vec<Candidate<'_>> = (0..4)
-        .map(|node| Candidate { node: NodeSlot(node), allocatable: &allocatable, free: demand(0, 50, 0) })
-        .collect();
-    // Node 0 reserves 8 for node 1; nodes 2 and 3 could use it too, and somebody depends on node 2.
-    let book = book(&[(1, 0, 8)]);
-    let mut wanted = Wanted::default();
-    wanted.add(&[NodeSlot(0), NodeSlot(2)], 5);
-    let choices = choose_jointly(&book, &wanted, &demand(0, 8, 0), &candidates);
-    assert_eq!((choices[0].primary, choices[0].backup), (NodeSlot(3), NodeSlot(0)));
-    assert_eq!(choices.len(), 4);
-    wanted.remove(&[NodeSlot(0), NodeSlot(2)], 5);
-    let choices = choose_jointly(&book, &wanted, &demand(0, 8, 0), &candidates);
-    assert_eq!((choices[0].primary, choices[0].backup), (NodeSlot(2), NodeSlot(0)));
-    // Nobody has room for the pod.
-    assert_eq!(choose_jointly(&book, &wanted, &demand(0, 51, 0), &candidates), []);
-}
-
 /// A pod's node, its backup, the nodes it may be on, and what it demands.
 type Compact<'a> = (u32, Option<u32>, &'a [u32], i64);
 

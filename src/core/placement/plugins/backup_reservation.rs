@@ -1,10 +1,11 @@
-//! BackupReservation: a place on another node for a pod whose node dies, as Filter and at Reserve.
+//! BackupReservation: a place on another node for a pod whose node dies, as Filter and Score, and at Reserve.
 
+use crate::cover::{GROWS_WHOLLY, Site, fits, least_growth};
 use crate::model::Pod;
 use crate::placement::{
     BACKUP_ANNOTATION, BACKUP_NODE_ANNOTATION, BackupMode, BackupPolicy, BackupRule, BackupSearch,
-    ClusterEvent, Cycle, MoveRule, NodeFilter, NodeSlot, NodeView, Plugin, PreFilter, Reason, Rejection,
-    Verdict, WantsBackup, unreadable,
+    ClusterEvent, Cycle, MAX_NODE_SCORE, MoveRule, NodeFilter, NodeScorer, NodeSlot, NodeView, Plugin,
+    PreFilter, PreScore, Reason, Rejection, Verdict, WantsBackup, unreadable,
 };
 
 /// Chooses the node that has a pod's backup: another one, within the pod's own delay constraints and fit for it in
@@ -13,6 +14,10 @@ use crate::placement::{
 /// **Filter.** Nodes that are suspected to be lost admit nobody, nor do those whose backups are being handed over to
 /// pods that come for them. Where the policy is `Required`, a node admits a pod
 /// that is to be covered only if another one can be its backup.
+///
+/// **Score.** A pod that is to be covered goes where least has to be reserved for it: a node scores by how little a reserve
+/// has to grow if the pod goes there, with the best of the other feasible nodes as its backup. Nothing is the best, the
+/// whole pod the worst. Pods that are not to be covered are not scored.
 ///
 /// **Reserve.** The backup's node is written into the pod with the binding. Where the policy is `BestEffort` a
 /// pod that can't be covered is bound without.
@@ -28,6 +33,9 @@ struct Reservation<'a> {
     /// What is asked for; none if the pod is not to be covered.
     policy: Option<BackupPolicy>,
 }
+
+/// How the feasible nodes score, in their order.
+struct Thrift(Vec<(NodeSlot, i64)>);
 
 const SUSPECT: Reason = Reason::Fixed("node(s) were suspected to be lost");
 const HANDED_OVER: Reason = Reason::Fixed("node(s) were handing over backups");
@@ -78,6 +86,17 @@ impl Plugin for BackupReservation {
             }
         };
         PreFilter::Check(Box::new(Reservation { cycle, policy }))
+    }
+
+    fn pre_score<'a>(&'a self, cycle: Cycle<'a>, feasible: &[NodeSlot]) -> PreScore<'a> {
+        let backups = &cycle.snapshot.backups;
+        if backups.book.is_empty()
+            || backups.refused.is_some()
+            || self.rule.wants(cycle.pod) != WantsBackup::Yes
+        {
+            return PreScore::Skip;
+        }
+        PreScore::Score(Box::new(Thrift::of(cycle, feasible)))
     }
 
     fn backup_rule(&self) -> Option<BackupRule> {
@@ -137,6 +156,32 @@ impl NodeFilter for Reservation<'_> {
         let backup = search.and_then(|search| search.choose().ok());
         let name = backup.and_then(|slot| snapshot.nodes.name(slot));
         name.map(|name| (BACKUP_NODE_ANNOTATION, name.to_string())).into_iter().collect()
+    }
+}
+
+// === impl Thrift ===
+
+impl Thrift {
+    fn of(cycle: Cycle<'_>, feasible: &[NodeSlot]) -> Self {
+        let Cycle { pod, snapshot, .. } = cycle;
+        let views = feasible.iter().filter_map(|slot| snapshot.nodes.get(*slot));
+        let mut sites: Vec<Site<'_>> =
+            views.map(|view| Site { node: view.slot, allocatable: &view.node.allocatable }).collect();
+        sites.sort_unstable_by_key(|site| site.node);
+        let has_room = |slot: NodeSlot, increment: &_| {
+            let node = snapshot.nodes.get(slot);
+            node.is_some_and(|node| fits(increment, &snapshot.backups.free(node)))
+        };
+        let least = least_growth(&snapshot.backups.book, &pod.requests, &sites, has_room);
+        let score = |growth: i64| MAX_NODE_SCORE * (GROWS_WHOLLY - growth) / GROWS_WHOLLY;
+        Self(sites.iter().zip(least).map(|(site, growth)| (site.node, score(growth))).collect())
+    }
+}
+
+impl NodeScorer for Thrift {
+    fn score(&self, node: NodeView<'_>) -> i64 {
+        let found = self.0.binary_search_by_key(&node.slot, |(slot, _)| *slot);
+        found.ok().and_then(|idx| self.0.get(idx)).map_or(0, |(_, score)| *score)
     }
 }
 

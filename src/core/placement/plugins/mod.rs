@@ -177,8 +177,8 @@ pub const REGISTRY: &[Registration] = &[
     Registration {
         name: "BackupReservation",
         is_ours: true,
-        weight: 0,
-        points: &[PreFilter, Filter, Reserve],
+        weight: 3,
+        points: &[PreFilter, Filter, PreScore, Score, Reserve],
         build: || Box::new(backup_reservation::BackupReservation::off()),
     },
     Registration {

@@ -208,7 +208,9 @@ fn who_follows_an_anchor_goes_after_it() {
 #[test]
 fn anchors_in_a_cycle_do_not_run_away() {
     let (one, two) = (near("one", &[("two", "5")]), near("two", &[("one", "500"), ("a", "20")]));
-    let mut field = Field::new(&nodes(), &[on(one, "c", Some("d")), on(two, "c", Some("b"))]);
+    // Nobody finds rest on a, which is full.
+    let full = on(of("full", "full", 8, "0"), "a", None);
+    let mut field = Field::new(&nodes(), &[on(one, "c", Some("d")), on(two, "c", Some("b")), full]);
     // A link that flaps every minute, for six hours.
     for minute in 0..6 * 60 {
         let (near, far) = if minute % 2 == 0 { ("b", "c") } else { ("c", "b") };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::cover::Covered;
 use crate::model::{Resources, Taint, TaintEffect};
-use crate::placement::testing::{TestNode, cluster, node, pod};
+use crate::placement::testing::{TestNode, cluster, node, pod, score_in};
 use crate::placement::{BACKUP_LABEL, BACKUP_NAMESPACE, Decision, NodeSlot, Profile, Snapshot, place};
 
 const GIB: i64 = 1 << 30;
@@ -163,4 +163,72 @@ fn what_can_cure_wakes_and_nothing_else() {
     let taints = [Taint { key: "x".into(), value: "".into(), effect: TaintEffect::NoSchedule }].into();
     let new = crate::model::Node { taints, ..old.clone() };
     assert!(required.cured_by(&web, &ClusterEvent::NodeUpdated { old: &old, new: &new }));
+}
+
+fn gib(gib: i64) -> Resources {
+    Resources { memory: crate::model::Bytes(gib * GIB), ..Resources::default() }
+}
+
+/// How nodes a to d score for a pod if these are covered: the node that it is on, its backup's, and how many GiB.
+#[track_caller]
+fn check_scores(covered: &[(u32, u32, i64)], pod: &Pod, expected: Option<&[i64]>) {
+    let nodes = ["a", "b", "c", "d"].map(|name| node(name).cpu(8_000).memory(8 * GIB));
+    let mut snapshot = cluster(&nodes, &[]);
+    for (idx, (primary, backup, amount)) in covered.iter().enumerate() {
+        let covered =
+            Covered { primary: NodeSlot(*primary), backup: NodeSlot(*backup), demand: gib(*amount) };
+        snapshot.backups.book.put(format!("pod-{idx}").as_str().into(), covered);
+    }
+    let plugin =
+        BackupReservation { rule: BackupRule { mode: BackupMode::OnRequest, ..BackupRule::default() } };
+    assert_eq!(score_in(&plugin, pod, &snapshot).as_deref(), expected, "{covered:?}");
+}
+
+#[test]
+fn nodes_score_by_how_little_has_to_be_reserved() {
+    // Who is not to be covered is not scored, nor is anybody while nobody is.
+    check_scores(&[(0, 1, 4)], &pod("plain").memory(GIB).build(), None);
+    check_scores(&[], &asking("web", 1), None);
+    // b covers 4 GiB of a. So much of c and d costs nothing there; pods on a or b need 4 GiB more somewhere.
+    check_scores(&[(0, 1, 4)], &asking("web", 4), Some(&[0, 0, 100, 100]));
+    check_scores(&[(0, 1, 4)], &asking("web", 2), Some(&[0, 0, 100, 100]));
+    // Of 8 GiB, 4 would have to be added.
+    check_scores(&[(0, 1, 4)], &asking("web", 8), Some(&[0, 0, 50, 50]));
+    // Where c is covered by b as well, and b by c, a part of it is free on each.
+    check_scores(&[(0, 1, 4), (2, 1, 3), (1, 2, 2)], &asking("web", 2), Some(&[100, 0, 50, 100]));
+    // The reserve of b can't grow beyond what it has.
+    check_scores(&[(0, 1, 7)], &asking("web", 8), Some(&[0, 0, 87, 87]));
+    check_scores(&[(0, 1, 7), (2, 1, 7), (3, 1, 7)], &asking("web", 2), Some(&[0, 0, 0, 0]));
+}
+
+#[test]
+fn the_backup_that_is_chosen_grows_by_what_the_score_says() {
+    let mut random = crate::random::Random(0x5c0f);
+    let profile = Profile::with_all_plugins("test");
+    let nodes: Vec<TestNode> =
+        (0..7).map(|idx| node(&format!("n{idx}")).cpu(64_000).memory(512 * GIB)).collect();
+    for round in 0..200 {
+        let mut snapshot = cluster(&nodes, &[]);
+        for pod in 0..=random.below(50) {
+            let (primary, backup) = (NodeSlot(random.below(7)), NodeSlot(random.below(7)));
+            let demand = gib(1 + i64::from(random.below(4_u32)));
+            if primary != backup {
+                snapshot
+                    .backups
+                    .book
+                    .put(format!("pod-{pod}").as_str().into(), Covered { primary, backup, demand });
+            }
+        }
+        let amount = 1 + i64::from(random.below(4_u32));
+        let web = asking("web", amount);
+        let scores = score_in(&BackupReservation::default(), &web, &snapshot);
+        for (primary, score) in (0..7).map(NodeSlot).zip(scores.unwrap_or_else(|| vec![0; 7])) {
+            let search =
+                BackupSearch::new(Cycle::within(&web, &snapshot, &profile), &profile, primary).unwrap();
+            let grown = snapshot.backups.book.increment(primary, search.choose().unwrap(), &web.requests);
+            let expected = 100 - 100 * grown.memory.0 / (amount * GIB);
+            assert!((score - expected).abs() <= 1, "round {round}: {score} {expected}");
+            assert_eq!(score == 100, expected == 100);
+        }
+    }
 }
