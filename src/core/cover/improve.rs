@@ -22,7 +22,7 @@ pub struct Budget {
 pub fn improve(problem: &Problem, budget: Budget, seed: u64) -> Plan {
     let mut layout = Layout::present(problem);
     let uncovered = layout.uncovered();
-    mend(problem, &mut layout, budget.room);
+    mend(problem, &mut layout, budget.room, seed);
     if layout.uncovered() < uncovered {
         // Who saves at once what was made room for could find no order for the steps.
         return Plan::towards(problem, &layout);

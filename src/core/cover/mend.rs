@@ -8,22 +8,31 @@
 use super::Problem;
 use super::layout::{Layout, Pair};
 use super::problem::{Item, NOWHERE};
+use crate::random::Random;
 
 /// So many other pods in a row get another backup for one that has none.
 const MAX_SHIFTS: usize = 2;
 /// So many changes are tried for a pod, each of which looks at all nodes that a pod may be on.
-const MAX_TRIES: usize = 20_000;
+const TRIES: usize = 4_000;
+/// The same for all pods together: where there is no room for many, this takes some seconds.
+const TRIES_IN_ALL: usize = 20_000;
 
 /// Finds backups for pods that have none, as many as it can. For each of them so many pods at most go elsewhere: the
-/// fewest, and the smallest of those.
-pub(super) fn mend<'a>(problem: &'a Problem, layout: &mut Layout<'a>, moves: usize) {
-    for pod in 0..problem.pods.len() {
-        let is_uncovered = |pair: Pair| pair.1 == NOWHERE;
-        if !layout.pair(pod).is_some_and(is_uncovered) {
-            continue;
-        }
-        let mut mender = Mender { problem, layout: &mut *layout, journal: Vec::new(), left: MAX_TRIES };
+/// fewest, and the smallest of those. By the seed it begins with any of them, so that each gets its turn at last.
+pub(super) fn mend<'a>(problem: &'a Problem, layout: &mut Layout<'a>, moves: usize, seed: u64) {
+    let is_uncovered = |pod: &usize| layout.pair(*pod).is_some_and(|(_, backup)| backup == NOWHERE);
+    let mut uncovered: Vec<usize> = (0..problem.pods.len()).filter(is_uncovered).collect();
+    if uncovered.is_empty() {
+        return;
+    }
+    let first = Random(seed).below(uncovered.len());
+    uncovered.rotate_left(first);
+    let mut left = TRIES_IN_ALL;
+    for pod in uncovered {
+        let tries = TRIES.min(left);
+        let mut mender = Mender { problem, layout: &mut *layout, journal: Vec::new(), left: tries };
         let _ = mender.cover(pod, MAX_SHIFTS) || (1..=moves).any(|moves| mender.make_room(pod, moves));
+        left -= tries - mender.left;
     }
 }
 
@@ -74,6 +83,9 @@ impl<'a> Mender<'a, '_> {
     /// be.
     fn make_room(&mut self, pod: usize, moves: usize) -> bool {
         for mover in self.movers(pod) {
+            if !self.try_again() {
+                return false;
+            }
             if moves == 1 && !self.would_help(pod, mover) {
                 continue;
             }
