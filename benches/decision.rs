@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use divan::Bencher;
+use edge_core::cover::Covered;
 use edge_core::delay::DelayRow;
 use edge_core::model::{
     Bytes, Delay, LabelSelector, Labels, MilliCpu, Name, Node, NodeName, NonZeroRequest, Owner, Pod,
@@ -15,6 +16,7 @@ use edge_core::model::{
 use edge_core::placement::{
     Decision, HOSTNAME, Memory, Profile, Snapshot, Unobserved, ZONE, place, place_observed,
 };
+use edge_core::random::Random;
 
 /// A case: how many nodes, and what the pods ask for.
 #[derive(Clone, Copy)]
@@ -30,6 +32,10 @@ enum Ask {
     Plain,
     /// To be near a node.
     OneNode,
+    /// To be near a node, where some sixty nodes are, and to be covered, as six pods on each node are.
+    Covered,
+    /// The same where hundreds of nodes are.
+    CoveredWidely,
     /// To be near each of three nodes.
     ThreeNodes,
     /// To be near the nearest of a workload's 20 replicas.
@@ -40,17 +46,21 @@ enum Ask {
     Apart,
 }
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 10] = [
     Case { nodes: 1_000, ask: Ask::Plain },
     Case { nodes: 1_000, ask: Ask::OneNode },
     Case { nodes: 5_000, ask: Ask::Plain },
     Case { nodes: 5_000, ask: Ask::OneNode },
+    Case { nodes: 5_000, ask: Ask::Covered },
+    Case { nodes: 5_000, ask: Ask::CoveredWidely },
     Case { nodes: 5_000, ask: Ask::ThreeNodes },
     Case { nodes: 5_000, ask: Ask::Workload },
     Case { nodes: 5_000, ask: Ask::Service },
     Case { nodes: 5_000, ask: Ask::Apart },
 ];
 
+/// A bound in ms within which are some sixty of the nodes.
+const FEW_MS: u32 = 2;
 /// How many nodes are anchors.
 const ANCHORS: u32 = 50;
 /// How many decisions the percentiles are taken over.
@@ -124,10 +134,12 @@ impl Case {
     }
 
     fn pod(self, idx: u32) -> Pod {
-        let near = |anchor: u32| (format!("delay_node-{}", anchor % ANCHORS), "20".to_owned());
+        let within = |anchor: u32, ms: u32| (format!("delay_node-{}", anchor % ANCHORS), ms.to_string());
+        let near = |anchor: u32| within(anchor, 20);
         let labels = match self.ask {
             Ask::Plain => Vec::new(),
-            Ask::OneNode => vec![near(idx)],
+            Ask::OneNode | Ask::CoveredWidely => vec![near(idx)],
+            Ask::Covered => vec![within(idx, FEW_MS)],
             Ask::ThreeNodes => vec![near(idx), near(idx + 1), near(idx + 2)],
             Ask::Workload => vec![("delay_db".to_owned(), "20".to_owned())],
             Ask::Service | Ask::Apart => vec![("app".to_owned(), "web".to_owned())],
@@ -165,6 +177,11 @@ impl Case {
             let pod = Pod { owner: owner.clone(), ..Pod::pending("default", &format!("db-{replica}")) };
             snapshot.workloads.add(&pod, slot);
         }
+        match self.ask {
+            Ask::Covered => add_cover(self, &mut snapshot, FEW_MS),
+            Ask::CoveredWidely => add_cover(self, &mut snapshot, 20),
+            _ => (),
+        }
         if matches!(self.ask, Ask::Service | Ask::Apart) {
             add_service(self, &mut snapshot);
         }
@@ -185,6 +202,26 @@ fn apart() -> Arc<PodAffinity> {
         namespace_selector: LabelSelector::Nothing,
     };
     Arc::new(PodAffinity { required_anti: [term].into(), ..PodAffinity::default() })
+}
+
+/// Pods near each anchor, as many as there are nodes six times over, each covered by a node near the same anchor.
+fn add_cover(case: Case, snapshot: &mut Snapshot, ms: u32) {
+    let near = |anchor: u32| -> Vec<u32> {
+        let within = |idx: &u32| delay(anchor, *idx).is_some_and(|delay| delay.as_micros() <= 1_000 * ms);
+        (0..case.nodes).filter(within).collect()
+    };
+    let near: Vec<Vec<u32>> = (0..ANCHORS).map(near).collect();
+    let mut random = Random(0xc0e);
+    for idx in 0..6 * case.nodes {
+        let near = &near[idx as usize % near.len()];
+        let [primary, backup] = [(); 2].map(|()| near[random.below(near.len())]);
+        if primary != backup {
+            let [primary, backup] = [primary, backup].map(|idx| snapshot.nodes.slot_of(&name(idx)));
+            let demand = case.pod(idx).requests;
+            let uid = format!("covered-{idx}").as_str().into();
+            snapshot.backups.book.put(uid, Covered { primary, backup, demand });
+        }
+    }
 }
 
 /// A Service, and one of its pods on every third node.
