@@ -69,6 +69,9 @@ use tombstone::Tombstones;
 /// How often waiting pods are looked over for those that waited too long (upstream: 30 s).
 const FLUSH_INTERVAL: Duration = Duration::from_secs(30);
 
+/// How often what is due is done at one moment, at most, until nothing is.
+const ROUNDS: usize = 8;
+
 /// The scheduler's state.
 pub struct State {
     config: Config,
@@ -168,6 +171,17 @@ impl State {
         if !self.is_synced() {
             return None;
         }
+        // What is done last may give those something to do who come first.
+        for _ in 0..ROUNDS {
+            self.do_what_is_due(now, observer);
+            if !self.actions.is_empty() || self.wake_at() > now {
+                break;
+            }
+        }
+        self.actions.pop_front()
+    }
+
+    fn do_what_is_due(&mut self, now: Time, observer: &mut dyn Observer) {
         self.run_timers(now);
         self.find_anchors(now);
         while self.actions.is_empty() && self.may_bind() {
@@ -178,7 +192,6 @@ impl State {
             self.attempt(queued, now, observer);
         }
         while self.actions.is_empty() && self.look_after_cover(now) {}
-        self.actions.pop_front()
     }
 
     /// When `next` may have something to do though no event came in.

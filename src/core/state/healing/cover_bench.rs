@@ -173,6 +173,7 @@ impl Bench {
         while let Some(action) = self.state.next(self.now) {
             self.answer(action);
         }
+        assert!(self.state.wake_at() > self.now, "it rests, and has more to do");
     }
 
     pub(super) fn answer(&mut self, action: Action) {
