@@ -61,10 +61,14 @@ impl Run {
     pub(super) fn cover(&mut self, incarnation: u32, request: &CoverRequest, answered: Answered) {
         let is_late = incarnation != self.incarnation || answered == Answered::TooLate;
         self.trace.note(self.now, format_args!("{request:?}, {answered:?}"));
-        let is_on_paper = self.planted == Some(Planted::ReservedOnPaper);
-        if !(is_on_paper && matches!(request, CoverRequest::Make(_))) {
-            self.trace.saw(request.work(&mut self.world.server, is_late));
+        let mut request = request.clone();
+        if let CoverRequest::Make(backup) = &mut request
+            && self.planted == Some(Planted::ReservedOnPaper)
+        {
+            let requests = std::mem::take(&mut backup.requests);
+            self.on_paper.insert(backup.key.clone(), requests);
         }
+        self.trace.saw(request.work(&mut self.world.server, is_late));
         let outcome = match answered {
             Answered::Never | Answered::TooLate => return,
             Answered::WithError => CoverOutcome::Unknown("500 internal error".to_owned()),

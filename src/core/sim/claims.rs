@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::backups::is_asked;
-use super::covered::{amounts, is_to_be_covered, violation};
+use super::covered::{amounts, is_to_be_covered, plus, violation};
 use super::invariants::Violation;
 use super::view::View;
 use crate::model::{NodeName, Pod};
@@ -80,6 +80,12 @@ pub(super) fn may_take(state: &State, view: &View, pod: &PodRef) -> Result<(), V
     let rest = stays.map(|it| amounts(&it.requests)).fold([0; 4], plus);
     let has = amounts(&node.allocatable);
     let is_needed = (0..4).any(|idx| others[idx] + owed[idx] + held[idx] > has[idx]);
+    // In a handover somebody has the room who is bound when it is free. Whom it was shared with is said to be uncovered,
+    // and is covered anew.
+    let mut takers =
+        snapshot.backups.holds.takers().filter(|(_, on)| snapshot.nodes.name(*on) == Some(&node.name));
+    let is_handed_over = takers.any(|(uid, _)| view.pods.get(uid).is_some_and(|it| it.node.is_none()));
+    let is_needed = is_needed || is_handed_over;
     match by_primary.iter().find(|(_, sum)| (0..4).any(|idx| sum[idx] > rest[idx])) {
         Some((primary, sum)) if !is_needed => {
             let primary = snapshot.nodes.name(*primary);
@@ -88,8 +94,4 @@ pub(super) fn may_take(state: &State, view: &View, pod: &PodRef) -> Result<(), V
         }
         Some(_) | None => Ok(()),
     }
-}
-
-fn plus(a: [i64; 4], b: [i64; 4]) -> [i64; 4] {
-    std::array::from_fn(|idx| a[idx] + b[idx])
 }

@@ -8,13 +8,17 @@ use super::make::FOREIGN;
 use super::view::View;
 use crate::cover::{CheckedNode, CheckedPod, check};
 use crate::model::{Node, NodeName, Pod, Resources};
-use crate::placement::{BACKUP_NODE_ANNOTATION, NodeSlot, is_backup};
+use crate::placement::{BACKUP_NODE_ANNOTATION, HANDOVER_TAINT, NodeSlot, is_backup};
 use crate::state::State;
 
 /// How much a pod that asks for all the nodes have.
 pub(super) fn amounts(resources: &Resources) -> [i64; 4] {
     let scalars = resources.scalars.iter().map(|(_, amount)| amount).sum();
     [resources.cpu.0, resources.memory.0, resources.ephemeral_storage.0, scalars]
+}
+
+pub(super) fn plus(a: [i64; 4], b: [i64; 4]) -> [i64; 4] {
+    std::array::from_fn(|idx| a[idx] + b[idx])
 }
 
 /// The cluster as it came to rest.
@@ -39,6 +43,7 @@ pub(super) fn in_the_end(state: &State, truth: &View, measured: bool) -> Result<
         };
         found.map_err(|what| violation(format!("{} on {node}: {what}", pod.key)))?;
     }
+    covering.is_over()?;
     covering.reserves()
 }
 
@@ -73,6 +78,19 @@ impl Covering<'_> {
             None => Ok(()),
             Some(other) => Err(format!("it has no backup, and {} could be it", other.name)),
         }
+    }
+
+    /// Nobody is awaited any more, and no node is kept for anybody.
+    fn is_over(&self) -> Result<(), Violation> {
+        let is_closed = |node: &&Node| node.taints.iter().any(|taint| &*taint.key == HANDOVER_TAINT);
+        if let Some(node) = self.truth.nodes.values().find(is_closed) {
+            return Err(violation(format!("{} still has the taint of a handover", node.name)));
+        }
+        let holds: Vec<_> = self.state.snapshot().backups.holds.standing().collect();
+        if self.state.moving() > 0 || !holds.is_empty() {
+            return Err(violation(format!("{} are moved, and {holds:?} stand", self.state.moving())));
+        }
+        Ok(())
     }
 
     fn is_alive(&self, node: &Node) -> bool {

@@ -37,7 +37,11 @@ impl Delays {
             return Vec::new();
         }
         let millis = MILLIS[rng.below(MILLIS.len())];
-        let delay = Delay::from_micros(millis * 1_000).unwrap();
+        self.set(from, to, Delay::from_micros(millis * 1_000).unwrap())
+    }
+
+    /// A pair is so far apart from now on. The rows in use that changed.
+    pub(super) fn set(&mut self, from: &NodeName, to: &NodeName, delay: Delay) -> Vec<DelayRow> {
         self.pairs.entry(from.clone()).or_default().insert(to.clone(), delay);
         self.pairs.entry(to.clone()).or_default().insert(from.clone(), delay);
         self.rows_in_use(&[from, to])

@@ -52,6 +52,8 @@ pub(super) struct Tally {
     pub(super) falsely: u64,
     /// Decided, but the Lease said otherwise.
     pub(super) stopped: u64,
+    /// Pods that were to be moved.
+    pub(super) moves: u64,
     /// Pods for which it did not matter any more.
     pub(super) too_late: u64,
 }

@@ -48,6 +48,8 @@ pub(super) struct Shape {
     pub(super) measured: Option<(Duration, DelayRules)>,
     /// Whether pods are covered by backups.
     pub(super) covered: bool,
+    /// Whether pods are moved, and less reserve is looked for.
+    pub(super) moving: bool,
     /// Whether machines can fail, and somebody tells of it.
     pub(super) failing: bool,
 }
@@ -325,6 +327,7 @@ impl Shape {
             measured: rng.chance(400).then(|| (Duration::from_secs(rng.between(1, 15)), agents::rules(rng))),
             // That is for the long runs.
             covered: false,
+            moving: false,
             failing,
         }
     }

@@ -54,6 +54,8 @@ pub(super) enum Invariant {
     Eviction,
     /// No pod is taken off a node that lives and has said so, but those that may run twice for a while.
     FalseFailover,
+    /// A pod that is moved goes where room is held for what replaces it, one of a workload at a time.
+    Move,
     /// In the end the scheduler thinks of each node what is so.
     Verdict,
     /// In the end no pod that may run twice is left on a node that failed.

@@ -101,6 +101,11 @@ impl Machines {
         self.get(name)?.connected.map(|since| now.since(since))
     }
 
+    /// Whether a machine is off whose agent had said that it ends: for a while that says nothing.
+    pub(super) fn is_excused(&self) -> bool {
+        self.by_name.values().any(|it| it.off.is_some() && it.is_leaving)
+    }
+
     /// For how long the server has not heard of a node's kubelet.
     pub(super) fn unheard_for(&self, name: &NodeName, now: Time) -> Duration {
         self.get(name).map_or(Duration::ZERO, |it| now.since(it.renewed))

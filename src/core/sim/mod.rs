@@ -43,6 +43,7 @@ mod invariants;
 mod judge;
 mod machines;
 mod make;
+mod moves;
 mod network;
 mod planted;
 mod preempt;

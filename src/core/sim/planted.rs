@@ -11,7 +11,7 @@ use super::run::Run;
 use super::view::View;
 use crate::delay::DelayRow;
 use crate::health::Sighting;
-use crate::model::{Delay, Labels, NodeName, Pod};
+use crate::model::{Delay, Labels, NodeName, Pod, Resources};
 use crate::state::{BindOutcome, Change, Defect, Event, HealthNews};
 
 /// A defect put in on purpose.
@@ -33,6 +33,8 @@ pub(super) enum Planted {
     FirstLabelOnly,
     /// BME: pods that are there already, or of other schedulers, take up no room.
     OthersNotCounted,
+    /// BME: of what pods request only memory counts.
+    MemoryOnly,
     /// BME: what is reserved is a number, and nothing in the cluster holds it.
     ReservedOnPaper,
     /// BME: what came of a binding is not looked at.
@@ -63,6 +65,26 @@ impl Planted {
     /// Whether a Lease is read again before a pod is taken off.
     pub(super) fn reads_leases(self) -> bool {
         self.in_state() != Some(Defect::ProbesAlone)
+    }
+
+    /// Whether it shows where pods are moved.
+    pub(super) fn needs_moves(self) -> bool {
+        let of_moves = [Defect::EvictsBeforeHeld, Defect::MovesAllAtOnce];
+        self.in_state().is_some_and(|defect| of_moves.contains(&defect))
+    }
+
+    /// Whether it shows where pods are covered by backups.
+    pub(super) fn needs_cover(self) -> bool {
+        let of_cover = [
+            Defect::ReserveNeverGrows,
+            Defect::GrowsThoughThereIsSlack,
+            Defect::BackupOnOwnNode,
+            Defect::ForgottenWithoutBackup,
+            Defect::ReserveNotRebuilt,
+        ];
+        self == Self::ReservedOnPaper
+            || self.needs_moves()
+            || self.in_state().is_some_and(|defect| of_cover.contains(&defect))
     }
 
     /// Whether it shows where machines fail.
@@ -97,6 +119,14 @@ impl Run {
             (Planted::OthersNotCounted, Event::Pods(change)) => {
                 Event::Pods(of_each(change, |pod| (&*pod.scheduler_name != FOREIGN).then(|| pod.clone())))
             }
+            (Planted::MemoryOnly, Event::Pods(change)) => Event::Pods(of_each(change, |pod| {
+                let requests = Resources { memory: pod.requests.memory, ..Resources::default() };
+                Some(Pod { requests, ..pod.clone() })
+            })),
+            (Planted::ReservedOnPaper, Event::Pods(change)) => Event::Pods(of_each(change, |pod| {
+                let requests = self.on_paper.get(&pod.key).unwrap_or(&pod.requests).clone();
+                Some(Pod { requests, ..pod.clone() })
+            })),
             (Planted::OutcomeNotRead, Event::Bind(pod, _)) => Event::Bind(pod.clone(), BindOutcome::Bound),
             (Planted::OneObserver, Event::Health(HealthNews::Sighted(sightings))) => {
                 let first = self.world.machines.names().into_iter().next();

@@ -17,8 +17,8 @@ use super::rng::{Permille, Rng};
 use super::stream::{Delivery, Kind, Streams};
 use super::trace::{Sight, Trace};
 use super::view::View;
-use crate::model::{Node, NodeName, PodUid, Time};
-use crate::state::{Event, NominatedNode, PodRef, Preemption, State};
+use crate::model::{Node, NodeName, PodKey, PodUid, Resources, Time};
+use crate::state::{Event, NominatedNode, PodRef, Preemption, Relocation, State};
 
 /// After the last fault this long may pass until everything is settled: a request that was given up on
 /// may still be written after 25 s, and then bindings are tried again with up to 10 s between.
@@ -26,9 +26,14 @@ const SETTLING: Duration = Duration::from_secs(90);
 /// The same where machines fail: a freeze lasts a minute beyond the last verdict that turned, a node that is back is
 /// used again after half a minute, and the pods of a further one are begun with after ten seconds.
 const HEALING: Duration = Duration::from_secs(270);
+/// So much longer where an agent had said that it ends, and its machine was off then: it is expected back for five minutes.
+const EXCUSED: Duration = Duration::from_mins(2);
 
 /// The last part of it, in which nobody but the scheduler does anything.
-const REST: Duration = Duration::from_secs(30);
+pub(super) const REST: Duration = Duration::from_secs(30);
+
+/// For how many minutes it may go on then if pods are being moved.
+const ROUNDS: usize = 20;
 
 /// How often, of a thousand steps, pods that wait are judged anew.
 const LOOKED_AROUND: Permille = 60;
@@ -85,6 +90,17 @@ pub(super) enum Step {
     },
     /// A pod is on its way off a node that failed.
     Evict(Leaving),
+    /// A request to evict a pod that is to be moved reaches the server.
+    Relocate {
+        /// Which scheduler sent it.
+        incarnation: u32,
+        /// What it asks for.
+        relocation: Relocation,
+        /// What the scheduler hears of it.
+        answered: Answered,
+    },
+    /// Somebody looks for less reserve.
+    Save,
     /// A scheduler that is not the leader any more ends.
     End(u32),
     /// The source of delays hears what is used.
@@ -129,6 +145,8 @@ pub(super) struct Run {
     pub(super) tally: Tally,
     /// When something failed lately.
     pub(super) failed_at: BTreeSet<Time>,
+    /// What backups request that are there on paper only.
+    pub(super) on_paper: BTreeMap<PodKey, Resources>,
     /// How many moments there were before and after writes of the scheduler.
     pub(super) moments: u64,
     /// At which of them it dies.
@@ -141,9 +159,20 @@ pub(super) struct Run {
 impl Run {
     /// The run of a seed, to its end.
     pub(super) fn of(seed: u64, planted: Option<Planted>, keep_trace: bool) -> Outcome {
+        Self::of_kind(seed, planted, planted, keep_trace)
+    }
+
+    /// The same run as with this defect, without it.
+    pub(super) fn without(seed: u64, planted: Planted) -> Outcome {
+        Self::of_kind(seed, Some(planted), None, false)
+    }
+
+    fn of_kind(seed: u64, kind: Option<Planted>, planted: Option<Planted>, keep_trace: bool) -> Outcome {
         let mut rng = Rng::new(seed);
-        let faults = if planted.is_some_and(Planted::needs_failures) {
-            let shape = Shape::of_failing(&mut rng);
+        let covered = kind.is_some_and(Planted::needs_cover);
+        let faults = if covered || kind.is_some_and(Planted::needs_failures) {
+            let moving = kind.is_some_and(Planted::needs_moves);
+            let shape = Shape { covered, moving, ..Shape::of_failing(&mut rng) };
             Faults::of_shape(shape, &mut rng)
         } else {
             Faults::of(&mut rng)
@@ -179,6 +208,7 @@ impl Run {
             refused: BTreeSet::new(),
             tally: Tally::default(),
             failed_at: BTreeSet::new(),
+            on_paper: BTreeMap::new(),
             moments: 0,
             dies_at: None,
             trace: Trace::new(keep_trace),
@@ -203,11 +233,32 @@ impl Run {
         self.trace.note(self.now, format_args!("{:?}", self.faults));
         self.end = None;
         self.world.machines.loss = self.faults.failure.loss;
+        if self.faults.failure.loss > 0 {
+            self.trace.saw(Sight::ProbesLost);
+        }
         self.plan(self.now, Step::Work);
         self.plan(self.now, Step::Report);
         self.plan(self.now, Step::Happen { left: self.faults.shape.happenings });
+        if self.faults.shape.moving {
+            self.plan_in(10_000, 60_000, Step::Save);
+        }
         while self.step()? {}
+        self.let_moves_end()?;
         self.at_rest()
+    }
+
+    /// Pods that are being moved arrive, and those that end are gone. More may be moved meanwhile.
+    pub(super) fn let_moves_end(&mut self) -> Result<(), Violation> {
+        for _ in 0..ROUNDS {
+            if !self.faults.shape.moving || !self.is_moving() {
+                break;
+            }
+            self.end = Some(self.now + 2 * REST);
+            self.plan(self.now, Step::Work);
+            self.plan(self.now, Step::Report);
+            while self.step()? {}
+        }
+        Ok(())
     }
 
     /// Everything has come to rest.
@@ -276,6 +327,10 @@ impl Run {
             Step::Report => self.report(),
             Step::Beat => self.beat(),
             Step::Evict(leaving) => self.evict(leaving)?,
+            Step::Relocate { incarnation, relocation, answered } => {
+                self.relocate(incarnation, relocation, answered);
+            }
+            Step::Save => self.save(),
             Step::End(incarnation) if incarnation == present => self.crash(),
             Step::Bind(request) => self.bind(&request)?,
             Step::Read(incarnation, pod) => self.read(incarnation, pod),
@@ -300,6 +355,7 @@ impl Run {
     fn happen(&mut self, left: u64) {
         let happening = Happening::draw(&self.faults, &mut self.rng);
         self.trace.note(self.now, format_args!("happens: {happening:?}"));
+        self.trace.happened(happening);
         match happening {
             Happening::Crash => self.crash(),
             Happening::Failure => self.fail(),
@@ -315,7 +371,9 @@ impl Run {
             if self.faults.shape.failing {
                 self.repair();
             }
-            self.end = Some(self.now + if self.faults.shape.failing { HEALING } else { SETTLING });
+            let excused = if self.world.machines.is_excused() { EXCUSED } else { Duration::ZERO };
+            let settling = if self.faults.shape.failing { HEALING + excused } else { SETTLING };
+            self.end = Some(self.now + settling);
             self.trace.note(self.now, format_args!("faults stop"));
         }
     }

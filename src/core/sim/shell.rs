@@ -16,7 +16,7 @@ use crate::delay::{DelayRules, Turn};
 use crate::model::NodeName;
 use crate::placement::plugins::backup_reservation::BackupReservation;
 use crate::placement::plugins::cloud_offload::{CloudOffload, CloudOffloadMode};
-use crate::placement::{BackupMode, BackupRule, Profile};
+use crate::placement::{BackupMode, BackupRule, IN_PLACE_OF_ANNOTATION, MoveRule, Profile};
 use crate::state::{
     Action, BindOutcome, Binding, Config, CoverTurned, Event, NominatedNode, PodRef, ReadOutcome, State,
 };
@@ -28,7 +28,8 @@ impl Run {
     pub(super) fn start(&mut self) {
         let custom = CloudOffload::with_mode(CloudOffloadMode::Required);
         let rule = if self.faults.shape.covered { BackupMode::Pods } else { BackupMode::Off };
-        let rule = BackupRule { mode: rule, ..BackupRule::default() };
+        let moves = if self.faults.shape.moving { MoveRule::on() } else { MoveRule::default() };
+        let rule = BackupRule { mode: rule, moves, ..BackupRule::default() };
         let cover = || Box::new(BackupReservation { rule });
         let profiles = vec![
             Profile::with_all_plugins(EDGE).with(cover()),
@@ -117,9 +118,9 @@ impl Run {
             | Action::FenceNode(_)
             | Action::WriteVolumes(_)
             | Action::AnnounceEvicted(_)
-            | Action::Relocate(_)
             | Action::AnnounceMove(_)
             | Action::AnnounceBackups(_) => (),
+            Action::Relocate(relocation) => self.send_relocation(relocation)?,
             Action::Evict(eviction) => self.send_eviction(eviction)?,
             Action::Knock(node) => self.send_knock(node),
             Action::TellNode(notice) => self.trace.told(notice.reason),
@@ -164,6 +165,9 @@ impl Run {
         let known = (self.streams.of(Kind::Pods).known(last), self.streams.of(Kind::Nodes).known(last));
         if invariants::decided(&mut self.view, binding, known)? {
             self.trace.saw(Sight::LastDelays);
+        }
+        if binding.annotations.iter().any(|(key, _)| *key == IN_PLACE_OF_ANNOTATION) {
+            self.trace.saw(Sight::Handover);
         }
         if self.dies_before() {
             self.trace.saw(Sight::CrashBeforeBinding);

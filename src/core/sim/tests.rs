@@ -55,8 +55,18 @@ fn every_planted_defect_is_caught() {
     catches(&table);
 }
 
+/// What is known to be wrong with the BME scheduler in how it clusters, covers and heals, and what its kind may get wrong in
+/// moves. Not put in, as it can't be here or would be no wrong decision:
+///
+/// - delays that are negative or not a number, pairs in which it is lost which value is the delay, quantities of unusual
+///   units: `Delay` and `Resources` have no such values; who reads them has table tests;
+/// - layers that depend on the order in which bounds are asked for: there are no layers, a radius is judged by itself;
+/// - threads that share state without locks: the state has one owner, and the compiler sees to that;
+/// - searches without end, a plan that is none, a plan that nobody carries out: a search has a budget by type, an empty plan
+///   has no steps, and that plans are carried out is what the runs with moves show;
+/// - one pod alone that is moved to make room, all that is slow: no promise is broken by them. They are measured.
 #[test]
-#[ignore = "it takes minutes"]
+#[ignore = "it takes half a minute"]
 fn every_defect_of_the_bme_scheduler_is_caught() {
     let table = [
         (Planted::InState(Defect::ReserveNeverGrows), Invariant::Cover),
@@ -64,6 +74,8 @@ fn every_defect_of_the_bme_scheduler_is_caught() {
         (Planted::InState(Defect::BackupOnOwnNode), Invariant::Cover),
         (Planted::InState(Defect::ForgottenWithoutBackup), Invariant::Cover),
         (Planted::InState(Defect::ReserveNotRebuilt), Invariant::Cover),
+        (Planted::InState(Defect::EvictsBeforeHeld), Invariant::Move),
+        (Planted::InState(Defect::MovesAllAtOnce), Invariant::Move),
         (Planted::InState(Defect::ProbesAlone), Invariant::FalseFailover),
         (Planted::InState(Defect::FirstLossOnly), Invariant::LeftBehind),
         (Planted::InState(Defect::StatefulToo), Invariant::Eviction),
@@ -73,6 +85,7 @@ fn every_defect_of_the_bme_scheduler_is_caught() {
         (Planted::PartOfAName, Invariant::DelayBound),
         (Planted::FirstLabelOnly, Invariant::DelayBound),
         (Planted::OthersNotCounted, Invariant::Capacity),
+        (Planted::MemoryOnly, Invariant::Capacity),
         (Planted::ReservedOnPaper, Invariant::Cover),
         (Planted::OutcomeNotRead, Invariant::Announcement),
         (Planted::OneObserver, Invariant::FalseFailover),
@@ -83,11 +96,18 @@ fn every_defect_of_the_bme_scheduler_is_caught() {
 }
 
 fn catches(table: &[(Planted, Invariant)]) {
+    let mut uncaught = Vec::new();
     for (planted, expected) in table.iter().copied() {
         let caught = first_failure(SEEDS_PER_DEFECT, Some(planted), |it| it.invariant == expected);
-        let Some((seed, violation)) = caught else { panic!("{planted:?} is not caught as {expected:?}") };
+        let Some((seed, violation)) = caught else {
+            println!("{planted:?} is not caught as {expected:?}");
+            uncaught.push((planted, expected));
+            continue;
+        };
         println!("{planted:?} is caught by seed {seed}: {expected:?}: {}", violation.what);
+        assert_eq!(Run::without(seed, planted).violation, None, "seed {seed} fails without {planted:?} too");
     }
+    assert!(uncaught.is_empty(), "not caught: {uncaught:?}");
 }
 
 /// The lowest seed below `seeds` that fails as `wanted`, looked for on all cores.
@@ -141,9 +161,10 @@ fn number_from(variable: &str) -> Option<u64> {
 
 #[test]
 fn every_fault_strikes() {
-    let mut unseen: BTreeSet<Sight> = Sight::ALL.into_iter().collect();
+    let mut unseen: BTreeSet<Sight> = Sight::OF_ALL.into_iter().collect();
     for seed in 0..5_000 {
-        unseen = &unseen - &Run::of(seed, None, false).trace.sights;
+        let seen = Run::of(seed, None, false).trace.sights;
+        unseen.retain(|sight| !seen.contains_key(sight));
         if unseen.is_empty() {
             println!("all was seen after {} seeds", seed + 1);
             return;

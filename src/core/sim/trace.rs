@@ -1,8 +1,9 @@
 //! What happened in a run: a hash that tells two runs apart, and the lines for a reader.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
+use super::chaos::Happening;
 use super::failures::Failure;
 use crate::model::Time;
 use crate::state::NodeReason;
@@ -65,6 +66,10 @@ pub(super) enum Sight {
     BackupMissing,
     /// It had one again.
     BackupFound,
+    /// A pod was bound to where room was held for it.
+    Handover,
+    /// Probes were lost, each by itself.
+    ProbesLost,
     /// A scheduler ended that was not the leader any more.
     EndedWithoutLease,
     /// The scheduler died before it took a pod off a node that failed.
@@ -83,6 +88,20 @@ pub(super) enum Sight {
     IsolatedFailover,
     /// A pod that may run twice was taken off a node that ran.
     FalseFastFailover,
+    /// A pod was to be moved to keep its bound.
+    MovedForDelay,
+    /// A pod was to be moved to make room.
+    MovedForRoom,
+    /// A pod was to be moved so that less is reserved.
+    MovedForReserve,
+    /// A budget did not allow it.
+    MoveAgainstBudget,
+    /// A way to less reserve was found.
+    LessReserve,
+    /// The scheduler died before it asked for a pod to be moved.
+    CrashBeforeMove,
+    /// The scheduler died after that.
+    CrashAfterMove,
     /// A node that was knocked at was silent.
     NobodyOpens,
     /// A node that was knocked at answered.
@@ -108,10 +127,12 @@ pub(super) struct Trace {
     pub(super) hash: u64,
     /// How many lines there were.
     pub(super) len: usize,
-    /// What was seen.
-    pub(super) sights: BTreeSet<Sight>,
+    /// What was seen, and how often.
+    pub(super) sights: BTreeMap<Sight, u64>,
     /// What failed, and how often.
     pub(super) failures: BTreeMap<String, u64>,
+    /// What else happened in the cluster, and how often.
+    pub(super) happenings: BTreeMap<String, u64>,
     /// The lines, if they are kept. A run that failed is run again to get them, so that the many
     /// that don't fail needn't pay for them.
     pub(super) lines: Option<Vec<String>>,
@@ -122,8 +143,8 @@ struct Hasher<'a>(&'a mut u64);
 // === impl Sight ===
 
 impl Sight {
-    /// All of them.
-    pub(super) const ALL: [Self; 21] = [
+    /// Those of every run.
+    pub(super) const OF_ALL: [Self; 21] = [
         Self::MissedWrite,
         Self::Straggler,
         Self::ResumedWatch,
@@ -146,6 +167,43 @@ impl Sight {
         Self::PodsLeftOver,
         Self::AllPodsPlaced,
     ];
+    /// Those of runs in which machines fail and pods have backups and are moved.
+    pub(super) const OF_YEARS: [Self; 34] = [
+        Self::ProbesLost,
+        Self::BackupMade,
+        Self::BackupTaken,
+        Self::CoverWritten,
+        Self::HandoverTaint,
+        Self::Handover,
+        Self::CrashBeforeBackup,
+        Self::CrashAfterBackup,
+        Self::BackupMissing,
+        Self::BackupFound,
+        Self::EndedWithoutLease,
+        Self::CrashBeforeEviction,
+        Self::CrashAfterEviction,
+        Self::CrashBetweenConditionAndDeletion,
+        Self::LeaseRenewed,
+        Self::Failover,
+        Self::FencedFailover,
+        Self::IsolatedFailover,
+        Self::FalseFastFailover,
+        Self::MovedForDelay,
+        Self::MovedForRoom,
+        Self::MovedForReserve,
+        Self::MoveAgainstBudget,
+        Self::LessReserve,
+        Self::CrashBeforeMove,
+        Self::CrashAfterMove,
+        Self::NobodyOpens,
+        Self::SomebodyOpens,
+        Self::Frozen,
+        Self::Resumed,
+        Self::Lost,
+        Self::Recovered,
+        Self::PodsLeftOver,
+        Self::AllPodsPlaced,
+    ];
 }
 
 // === impl Trace ===
@@ -158,12 +216,17 @@ impl Trace {
 
     /// Notes that something was seen.
     pub(super) fn saw(&mut self, sight: Sight) {
-        self.sights.insert(sight);
+        *self.sights.entry(sight).or_default() += 1;
     }
 
     /// Notes that something failed.
     pub(super) fn failed(&mut self, failure: Failure) {
         *self.failures.entry(format!("{failure:?}")).or_default() += 1;
+    }
+
+    /// Notes that something happened.
+    pub(super) fn happened(&mut self, happening: Happening) {
+        *self.happenings.entry(format!("{happening:?}")).or_default() += 1;
     }
 
     /// Notes what was told of a node.

@@ -13,7 +13,9 @@ use super::heard::Heard;
 use super::server::{Fact, Server};
 use crate::delay::DelayRow;
 use crate::model::{Delay, Node, NodeName, Pod, PodUid, Time, Version};
-use crate::state::{BindOutcome, Change, CoverOutcome, Event, HealthNews, PodRef, ReadOutcome};
+use crate::state::{
+    BindOutcome, Change, CoverOutcome, Event, HealthNews, PodRef, ReadOutcome, RelocateOutcome,
+};
 
 /// What is known of the cluster.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +49,8 @@ pub(super) struct View {
     pub(super) taken: BTreeSet<PodUid>,
     /// Backups that it wants taken away.
     pub(super) going: BTreeSet<PodUid>,
+    /// Pods that it wants moved.
+    pub(super) moved: BTreeSet<PodUid>,
     /// The nodes whose agents it was told of.
     pub(super) sighted: BTreeSet<NodeName>,
 }
@@ -110,12 +114,16 @@ impl View {
             | Event::Preempted(..)
             | Event::Health(_)
             | Event::Evicted(..)
-            | Event::Relocated(..)
             | Event::LessReserve(_)
             | Event::NodeTainted(..)
             | Event::NodeFenced(..)
             | Event::CoverWritten(..)
             | Event::Leads(_) => (),
+            Event::Relocated(relocation, outcome) => {
+                if !matches!(outcome, RelocateOutcome::Evicted) {
+                    self.moved.remove(&relocation.pod.uid);
+                }
+            }
             Event::Measured(reports) => {
                 for report in reports {
                     self.heard.told(report, self.now);
@@ -265,6 +273,7 @@ impl View {
 
     fn pod_gone(&mut self, uid: &PodUid) {
         self.gone_pods.insert(uid.clone());
+        self.moved.remove(uid);
         self.pods.remove(uid);
         self.assumed.remove(uid);
     }
