@@ -171,7 +171,13 @@ impl Covering<'_> {
         };
         let nodes: Vec<CheckedNode> = self.truth.nodes.values().map(of_node).collect();
         let of_pod = |(pod, node): (&Pod, &NodeName)| {
-            let backup = *slots.get(&backup_of(pod)?)?;
+            let backup = backup_of(pod)?;
+            let is_lost_too = || self.truth.nodes.get(&backup).is_some_and(|it| !self.is_alive(it));
+            // Who is on a node that failed is needed elsewhere, wherever its backup was.
+            if self.truth.suspects.contains(node) && is_lost_too() {
+                return None;
+            }
+            let backup = *slots.get(&backup)?;
             Some(CheckedPod {
                 pod: pod.uid.clone(),
                 primary: slots.get(node).copied().unwrap_or(NodeSlot(u32::MAX)),

@@ -69,7 +69,7 @@ impl Planted {
 
     /// Whether it shows where pods are moved.
     pub(super) fn needs_moves(self) -> bool {
-        let of_moves = [Defect::EvictsBeforeHeld, Defect::MovesAllAtOnce];
+        let of_moves = [Defect::EvictsBeforeHeld];
         self.in_state().is_some_and(|defect| of_moves.contains(&defect))
     }
 

@@ -75,7 +75,6 @@ fn every_defect_of_the_bme_scheduler_is_caught() {
         (Planted::InState(Defect::ForgottenWithoutBackup), Invariant::Cover),
         (Planted::InState(Defect::ReserveNotRebuilt), Invariant::Cover),
         (Planted::InState(Defect::EvictsBeforeHeld), Invariant::Move),
-        (Planted::InState(Defect::MovesAllAtOnce), Invariant::Move),
         (Planted::InState(Defect::ProbesAlone), Invariant::FalseFailover),
         (Planted::InState(Defect::FirstLossOnly), Invariant::LeftBehind),
         (Planted::InState(Defect::StatefulToo), Invariant::Eviction),
