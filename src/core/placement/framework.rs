@@ -183,6 +183,8 @@ pub enum ClusterEvent<'a> {
     },
     /// A node went away.
     NodeRemoved(&'a Node),
+    /// A node is suspected to have failed: nothing new goes there, and replicas on it count no more as anchors.
+    NodeSuspect(&'a Node),
     /// A pod was bound or assumed.
     PodPlaced(&'a Pod),
     /// A placed pod changed: its labels, its requests, or its deletion began.
@@ -285,6 +287,7 @@ impl ClusterEvent<'_> {
             Self::NodeAdded(_) => "NodeAdd",
             Self::NodeUpdated { .. } => "NodeUpdate",
             Self::NodeRemoved(_) => "NodeDelete",
+            Self::NodeSuspect(_) => "NodeSuspect",
             Self::PodPlaced(_) => "AssignedPodAdd",
             Self::PodUpdated { .. } => "AssignedPodUpdate",
             Self::PodFreed(_) => "AssignedPodDelete",

@@ -56,7 +56,9 @@ impl State {
                 self.bounds.replica_moved(old);
                 self.bounds.replica_moved(new);
             }
-            ClusterEvent::NodeAdded(_) | ClusterEvent::NodeRemoved(_) => self.bounds.nodes_changed(),
+            ClusterEvent::NodeAdded(_) | ClusterEvent::NodeRemoved(_) | ClusterEvent::NodeSuspect(_) => {
+                self.bounds.nodes_changed();
+            }
             ClusterEvent::NodeUpdated { old, new } if is_unheard(old) != is_unheard(new) => {
                 self.bounds.nodes_changed();
             }

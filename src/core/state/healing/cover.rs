@@ -182,6 +182,7 @@ impl State {
             ClusterEvent::PodPlaced(_)
             | ClusterEvent::PodUpdated { .. }
             | ClusterEvent::NodeRemoved(_)
+            | ClusterEvent::NodeSuspect(_)
             | ClusterEvent::NamespaceChanged { .. }
             | ClusterEvent::SelectorChanged { .. } => false,
         };

@@ -157,10 +157,10 @@ impl State {
     /// A node is a candidate no more, or is again; and replicas on it count no more as anchors, or do again.
     fn candidates_changed(&mut self, slot: NodeSlot, is_candidate: bool, now: Time) {
         self.bounds.nodes_changed();
-        let node = self.snapshot.nodes.get(slot).map(|view| view.node.clone());
-        if let Some(node) = node.filter(|_| is_candidate) {
-            self.wake(&ClusterEvent::NodeAdded(&node), now);
-        }
+        let Some(node) = self.snapshot.nodes.get(slot).map(|view| view.node.clone()) else { return };
+        let event =
+            if is_candidate { ClusterEvent::NodeAdded(&node) } else { ClusterEvent::NodeSuspect(&node) };
+        self.wake(&event, now);
     }
 
     /// Tells again which nodes are not well: the API forgets events, by default within an hour, and who led before may

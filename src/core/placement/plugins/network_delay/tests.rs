@@ -192,6 +192,7 @@ fn only_what_can_help_wakes_a_pod() {
             && !cured(ClusterEvent::DelaysChanged(&falls(9, 8)))
     );
     assert!(cured(ClusterEvent::NodeAdded(&new)));
+    assert!(cured(ClusterEvent::NodeSuspect(&new)));
     assert!(!cured(ClusterEvent::NodeUpdated { old: &old, new: &new }));
 }
 
