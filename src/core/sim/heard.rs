@@ -44,7 +44,8 @@ impl Heard {
             let fresh = self.measured(&report.from, &peer, now).map(|delay| (now, delay));
             let last = fresh.or_else(|| self.before(&report.from, &peer));
             let known = self.last.get(&pair(&report.from, &peer)).copied();
-            if let Some(last) = last.max(known) {
+            // Of two reports of one moment the one counts that is told last.
+            if let Some(last) = last.filter(|last| known.is_none_or(|known| known.0 <= last.0)) {
                 self.last.insert(pair(&report.from, &peer), last);
             }
         }

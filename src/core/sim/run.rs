@@ -31,6 +31,9 @@ const EXCUSED: Duration = Duration::from_mins(2);
 
 /// The last part of it, in which nobody but the scheduler does anything.
 pub(super) const REST: Duration = Duration::from_secs(30);
+/// The same where machines fail: for half a minute room is held for what replaces a pod that ends on one, and only after ten
+/// quiet seconds it is given back.
+const REST_OF_HEALING: Duration = Duration::from_secs(45);
 
 /// For how many minutes it may go on then if pods are being moved.
 const ROUNDS: usize = 20;
@@ -382,9 +385,10 @@ impl Run {
     fn work(&mut self) {
         let World { server, cluster, machines, .. } = &mut self.world;
         cluster.work(server, machines, &mut self.rng, self.now);
+        let rest = if self.faults.shape.failing { REST_OF_HEALING } else { REST };
         match self.end {
             None => self.plan_in(200, 1_000.max(self.faults.shape.pause), Step::Work),
-            Some(end) if self.now + REST < end => self.plan_in(200, 1_000, Step::Work),
+            Some(end) if self.now + rest < end => self.plan_in(200, 1_000, Step::Work),
             Some(_) => (),
         }
     }
