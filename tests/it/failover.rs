@@ -278,8 +278,12 @@ impl Fleet {
         self.bed.cp.recover_node(&name).unwrap();
         self.start_agent(node);
         let used = wait_for("the node to be used again", PATIENCE, || {
-            let is_of_it =
-                |event: &Value| event["regarding"]["name"] == *name && event["reason"] == "NodeRecovered";
+            // Whose pods were all `fast` may be back before it is lost.
+            let is_of_it = |event: &Value| {
+                let is_used =
+                    ["NodeReached", "NodeRecovered"].iter().any(|reason| event["reason"] == *reason);
+                is_used && event["regarding"]["name"] == *name
+            };
             let events = items(&self.bed, "/apis/events.k8s.io/v1/namespaces/default/events");
             Ok(events.iter().any(is_of_it).then_some(()))
         });

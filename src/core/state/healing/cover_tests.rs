@@ -40,6 +40,12 @@ fn pods_of_different_nodes_share_what_is_reserved() {
     bench.expect(&[]);
 }
 
+/// A pod that nobody covers.
+fn bare(name: &str, gib: i64, node: &str) -> Pod {
+    let covered = [(BACKUP_ANNOTATION, "false")].into_iter().collect();
+    Pod { annotations: covered, ..on(pod(name, gib, "30"), node, None) }
+}
+
 #[test]
 fn backups_become_one_where_no_other_scheduler_places_anything_meanwhile() {
     let merged = ["taint b: true", "make 2 on b", "take 3 from b", "taint b: false"];
@@ -51,11 +57,12 @@ fn backups_become_one_where_no_other_scheduler_places_anything_meanwhile() {
     bench.pass(5);
     bench.expect(&merged);
     assert_eq!(bench.held(), "b:2");
-    // There is no room for both: it stays.
-    let other = on(pod("other", 4, "20"), "b", None);
+    // There is no room for both: the taint keeps what is free for a moment.
+    let other = bare("other", 4, "b");
     let mut bench = Bench::new(&[one, backup("edge-backup-b-1", "b", 3), other]);
-    bench.pass(100);
-    assert!(!bench.done.iter().any(|done| merged.contains(&&**done)), "{:?}", bench.done);
+    bench.pass(65);
+    bench.expect(&["taint b: true", "take 3 from b", "make 2 on b", "taint b: false"]);
+    assert_eq!(bench.held(), "b:2");
     // Many pieces, none of them too much.
     let large = on(pod("large", 5, "10"), "a", Some("b"));
     let pieces = (1..=5).map(|idx| backup(&format!("edge-backup-b-{idx}"), "b", 1));
