@@ -7,7 +7,7 @@ use super::covered::{amounts, is_to_be_covered, plus, violation};
 use super::invariants::Violation;
 use super::view::View;
 use crate::model::{NodeName, Pod};
-use crate::placement::{HANDOVER_TAINT, NodeSlot, is_backup};
+use crate::placement::{NodeSlot, is_backup};
 use crate::state::{PodRef, State};
 
 /// Where the scheduler says that all are covered, what its book says is there, by what it was told (P2; and P5, that
@@ -85,9 +85,7 @@ pub(super) fn may_take(state: &State, view: &View, pod: &PodRef) -> Result<(), V
     let mut takers =
         snapshot.backups.holds.takers().filter(|(_, on)| snapshot.nodes.name(*on) == Some(&node.name));
     let is_handed_over = takers.any(|(uid, _)| view.pods.get(uid).is_some_and(|it| it.node.is_none()));
-    // Where the taint stands, it keeps the room until the backups are made anew.
-    let is_tainted = node.taints.iter().any(|taint| &*taint.key == HANDOVER_TAINT);
-    let is_needed = is_needed || is_handed_over || is_tainted;
+    let is_needed = is_needed || is_handed_over;
     match by_primary.iter().find(|(_, sum)| (0..4).any(|idx| sum[idx] > rest[idx])) {
         Some((primary, sum)) if !is_needed => {
             let primary = snapshot.nodes.name(*primary);

@@ -86,9 +86,11 @@ impl Plugin for NetworkDelay {
 
     fn cured_by(&self, pod: &Pod, event: &ClusterEvent<'_>) -> bool {
         match event {
-            ClusterEvent::NodeAdded(_) | ClusterEvent::NodeRemoved(_) | ClusterEvent::Storage(_) => true,
-            // Then only other replicas of an anchor count.
-            ClusterEvent::NodeSuspect(_) => true,
+            // Of a suspect node's pods none counts as an anchor, so that others do.
+            ClusterEvent::NodeAdded(_)
+            | ClusterEvent::NodeRemoved(_)
+            | ClusterEvent::NodeSuspect(_)
+            | ClusterEvent::Storage(_) => true,
             ClusterEvent::DelaysChanged(falls) => {
                 let constraints = DelayConstraints::of_pod(pod).unwrap_or_default();
                 constraints.list.iter().any(|constraint| falls.cross(constraint.bound))

@@ -1,9 +1,8 @@
 //! Backups of a node are made into a single one of the right size.
 //!
 //! The new one is made before the old ones go, so for a moment more is taken than either takes, and another scheduler
-//! that fills the node just then would have its pod refused by the kubelet. Where there is no room for both, the old ones
-//! go first, and for a moment nothing is there. So this is done under the taint of a handover, which keeps others off,
-//! and seldom: where too much is reserved, or in many pieces.
+//! that fills the node just then would have its pod refused by the kubelet. So this is done under the taint of a
+//! handover, which keeps others off, and seldom: where too much is reserved, or in many pieces.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,8 +35,7 @@ pub(super) struct Merge {
 // === impl State ===
 
 impl State {
-    /// Begins to make a node's backups into one, if that is worth it: too much is held, or many pieces where there is
-    /// room for one more.
+    /// Begins to make a node's backups into one, if that is worth it and there is room for one more.
     pub(super) fn begin_to_merge(
         &mut self,
         slot: NodeSlot,
@@ -46,9 +44,9 @@ impl State {
         reserve: &Resources,
         now: Time,
     ) {
-        let is_too_much = !held.exceeding(reserve).is_nothing();
-        let is_worth_it = is_too_much || pieces.len() >= MANY && self.fits_beside(slot, reserve);
-        if !is_worth_it || reserve.is_nothing() {
+        let is_worth_it = pieces.len() >= MANY || !held.exceeding(reserve).is_nothing();
+        let may_be_done = self.takes_backups(slot) && self.fits_beside(slot, reserve);
+        if !is_worth_it || reserve.is_nothing() || !may_be_done {
             return;
         }
         let changed = self.cover.changed.get(&slot).copied().unwrap_or(Time::ZERO);
@@ -83,15 +81,8 @@ impl State {
         self.cover.merging.insert(slot, Merge { tainted: Some(since), ..merge });
         if now < since + OTHERS_SEE {
             self.cover.nodes_later.insert((since + OTHERS_SEE, slot));
-        } else if self.cover.pieces.is_asked_on(slot) {
-            // What comes is awaited.
-        } else if self.fits_beside(slot, reserve) {
+        } else if !self.cover.pieces.is_asked_on(slot) && self.fits_beside(slot, reserve) {
             self.make_backup(slot, reserve.clone(), now);
-        } else {
-            // When they are gone too little is reserved, and one is made as ever.
-            for piece in pieces {
-                self.take_backup(piece, slot);
-            }
         }
     }
 

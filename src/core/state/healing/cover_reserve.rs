@@ -197,6 +197,13 @@ impl State {
         }
     }
 
+    /// Whether the node is well and takes backups.
+    pub(super) fn takes_backups(&self, slot: NodeSlot) -> bool {
+        let view = self.snapshot.nodes.get(slot);
+        view.is_some_and(|view| !self.snapshot.backups.is_closed(view.node, slot, true))
+            && !self.snapshot.suspects.contains(&slot)
+    }
+
     /// Asks for a backup on a node, if that may be done now.
     pub(super) fn make_backup(&mut self, slot: NodeSlot, requests: Resources, now: Time) {
         let held_up = self.cover.pieces.held_up.get(&slot).map(|it| it.until);
@@ -207,10 +214,7 @@ impl State {
         }
         let Some(node) = self.snapshot.nodes.get(slot) else { return };
         // While one is on its way the next difference is not known.
-        if self.cover.pieces.is_asked_on(slot)
-            || self.snapshot.backups.is_closed(node.node, slot, true)
-            || self.snapshot.suspects.contains(&slot)
-        {
+        if self.cover.pieces.is_asked_on(slot) || !self.takes_backups(slot) {
             return;
         }
         if node.usage.num_pods() >= node.node.allowed_pods {

@@ -146,6 +146,8 @@ impl State {
             self.healing.doors.remove(&slot);
         }
         if from.is_alive() != to.is_alive() {
+            // What could not be made there can be now.
+            self.cover.nodes_due.insert(slot);
             self.candidates_changed(slot, to.is_alive(), now);
         }
         if !to.is_alive() && self.healing.rules.failover {
