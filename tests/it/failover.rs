@@ -31,6 +31,8 @@ const APPS: usize = 50;
 const REPLICAS: usize = 4;
 /// What of every node others leave free.
 const LEFT_FREE: i64 = 3 << 29;
+/// Of two nodes that fail soon after one another the second one's pods wait, `fast` or not.
+const APART: Duration = Duration::from_mins(1);
 /// How long cover may take to be whole again, and pods to be bound again.
 const PATIENCE: Duration = Duration::from_mins(10);
 
@@ -40,6 +42,8 @@ struct Fleet {
     _relays: Vec<Relay>,
     network: Network,
     schedulers: Vec<Replica>,
+    /// When the last node died, if one did.
+    died: Option<Instant>,
     bed: Bed,
     names: Vec<String>,
     configs: Vec<PathBuf>,
@@ -150,7 +154,9 @@ impl Fleet {
         let folder = bed.matrix().with_file_name("keys");
         std::fs::create_dir(&folder).unwrap();
         let (agents, schedulers) = (BTreeMap::new(), Vec::new());
-        let mut fleet = Self { agents, _relays: relays, network, schedulers, bed, names, configs, folder };
+        let died = None;
+        let mut fleet =
+            Self { agents, _relays: relays, network, schedulers, died, bed, names, configs, folder };
         fleet.start_scheduler();
         let secret = fleet.bed.wait("the key", || fleet.bed.cp.client().get(KEY).ok());
         let key: ByteString = serde_json::from_value(secret["data"]["current"].clone()).unwrap();
@@ -261,7 +267,12 @@ impl Fleet {
 
     /// A node's power is cut, and perhaps that of the leader with it; how soon its pods are bound elsewhere.
     fn kill(&mut self, node: usize, with_leader: bool) -> (Duration, Option<Duration>) {
+        let long_ago = wait_for("the last death to be long ago", 2 * APART, || {
+            Ok(self.died.is_none_or(|died| died.elapsed() >= APART).then_some(()))
+        });
+        long_ago.unwrap();
         let died = Instant::now();
+        self.died = Some(died);
         if let Some(mut agent) = self.agents.remove(&node) {
             agent.child().kill().unwrap();
         }

@@ -154,6 +154,13 @@ impl Covering<'_> {
         grows && i64::try_from(pods).unwrap() < node.allowed_pods
     }
 
+    /// Whether others leave less on a node than it would have to reserve.
+    fn is_overfull(&self, node: &Node) -> bool {
+        let (has, taken) = (amounts(&node.allocatable), amounts(&self.requested(&node.name)));
+        let needed = self.reserve(&node.name, None);
+        (0..4).any(|idx| taken[idx] + needed[idx] > has[idx])
+    }
+
     /// P2 to P4, by the checker; and no backup is there that can be done without.
     fn reserves(&self) -> Result<(), Violation> {
         let slots: BTreeMap<&NodeName, NodeSlot> = self.truth.nodes.keys().zip((0..).map(NodeSlot)).collect();
@@ -172,9 +179,10 @@ impl Covering<'_> {
         let nodes: Vec<CheckedNode> = self.truth.nodes.values().map(of_node).collect();
         let of_pod = |(pod, node): (&Pod, &NodeName)| {
             let backup = backup_of(pod)?;
-            let is_lost_too = || self.truth.nodes.get(&backup).is_some_and(|it| !self.is_alive(it));
-            // Who is on a node that failed is needed elsewhere, wherever its backup was.
-            if self.truth.suspects.contains(node) && is_lost_too() {
+            let there = self.truth.nodes.get(&backup);
+            let can_not_be = there.is_some_and(|it| !self.is_alive(it) || self.is_overfull(it));
+            // Who is on a node that failed is needed elsewhere, wherever its backup was, and is given no other one.
+            if self.truth.suspects.contains(node) && can_not_be {
                 return None;
             }
             let backup = *slots.get(&backup)?;

@@ -190,7 +190,7 @@ fn anchor_nodes(view: &View, pod: &Pod, constraint: &Constraint<'_>) -> Option<B
     readings.into_iter().flatten().find_map(|(name, namespace)| {
         let mut by_kind: BTreeMap<String, BTreeSet<NodeName>> = BTreeMap::new();
         let counts = |(pod, node): &(&Pod, &NodeName)| !pod.terminating && view.nodes.contains_key(*node);
-        for (replica, node) in view.placed().filter(counts) {
+        for (replica, node) in view.placed().chain(view.on_their_way()).filter(counts) {
             for of_kind in kinds_called(replica, name, namespace, kind) {
                 by_kind.entry(of_kind).or_default().insert(node.clone());
             }

@@ -32,8 +32,9 @@ const EXCUSED: Duration = Duration::from_mins(2);
 /// The last part of it, in which nobody but the scheduler does anything.
 pub(super) const REST: Duration = Duration::from_secs(30);
 /// The same where machines fail: for half a minute room is held for what replaces a pod that ends on one, and only after ten
-/// quiet seconds it is given back.
-const REST_OF_HEALING: Duration = Duration::from_secs(45);
+/// quiet seconds it is given back. What was measured goes stale after as long, and then it takes up to 20 s until all cover is
+/// judged again.
+const REST_OF_HEALING: Duration = Duration::from_mins(1);
 
 /// For how many minutes it may go on then if pods are being moved.
 const ROUNDS: usize = 20;
@@ -385,12 +386,15 @@ impl Run {
     fn work(&mut self) {
         let World { server, cluster, machines, .. } = &mut self.world;
         cluster.work(server, machines, &mut self.rng, self.now);
-        let rest = if self.faults.shape.failing { REST_OF_HEALING } else { REST };
         match self.end {
             None => self.plan_in(200, 1_000.max(self.faults.shape.pause), Step::Work),
-            Some(end) if self.now + rest < end => self.plan_in(200, 1_000, Step::Work),
+            Some(end) if self.now + self.rest() < end => self.plan_in(200, 1_000, Step::Work),
             Some(_) => (),
         }
+    }
+
+    fn rest(&self) -> Duration {
+        if self.faults.shape.failing { REST_OF_HEALING } else { REST }
     }
 
     /// Agents say what they measured, but for those of nodes that are not there or silent.
@@ -408,7 +412,7 @@ impl Run {
             let report = self.world.agents.report(&from, others, faults, &mut self.rng);
             self.send_report(&report);
         }
-        if self.end.is_none_or(|end| self.now + REST < end) {
+        if self.end.is_none_or(|end| self.now + self.rest() < end) {
             let every = u64::try_from(every.as_millis()).unwrap();
             self.plan_in(every / 2, every, Step::Report);
         }

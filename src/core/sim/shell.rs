@@ -13,10 +13,10 @@ use super::stream::{Kind, Streams};
 use super::trace::Sight;
 use super::view::View;
 use crate::delay::{DelayRules, Turn};
-use crate::model::NodeName;
+use crate::model::{NodeName, PodUid};
 use crate::placement::plugins::backup_reservation::BackupReservation;
 use crate::placement::plugins::cloud_offload::{CloudOffload, CloudOffloadMode};
-use crate::placement::{BackupMode, BackupRule, IN_PLACE_OF_ANNOTATION, MoveRule, Profile};
+use crate::placement::{BackupMode, BackupRule, IN_PLACE_OF_ANNOTATION, MoveRule, NodeSlot, Profile};
 use crate::state::{
     Action, BindOutcome, Binding, Config, CoverTurned, Event, NominatedNode, PodRef, ReadOutcome, State,
 };
@@ -95,6 +95,11 @@ impl Run {
         let Some(state) = self.state.as_ref().filter(|_| self.faults.shape.failing) else { return };
         let unwell = state.health().unwell.into_iter();
         self.view.suspects = unwell.map(|(name, _)| name).collect();
+        let snapshot = state.snapshot();
+        let takers = snapshot.backups.holds.takers();
+        let taker =
+            |(uid, slot): (&PodUid, NodeSlot)| Some((uid.clone(), snapshot.nodes.name(slot)?.clone()));
+        self.view.takers = takers.filter_map(taker).collect();
     }
 
     fn carry_out(&mut self, action: Action) -> Result<(), Violation> {

@@ -43,6 +43,8 @@ pub(super) struct View {
     pub(super) in_use: BTreeSet<NodeName>,
     /// The nodes that it suspects to have failed.
     pub(super) suspects: BTreeSet<NodeName>,
+    /// The pods that take over what was kept for them, and wait for backups to go: where they are to be.
+    pub(super) takers: Vec<(PodUid, NodeName)>,
     /// Whether it is a pod's turn that takes over what was kept for it.
     pub(super) takes_over: bool,
     /// Backups of which it knows that they are gone, by another word than the watch's.
@@ -218,6 +220,11 @@ impl View {
             let assumed = || self.assumed.get(&pod.uid).map(|assumed| &assumed.node);
             Some((pod, pod.node.as_ref().or_else(assumed)?))
         })
+    }
+
+    /// The pods that are on their way to room which is not free yet. Anchors are where they are to be.
+    pub(super) fn on_their_way(&self) -> impl Iterator<Item = (&Pod, &NodeName)> {
+        self.takers.iter().filter_map(|(uid, node)| Some((self.pods.get(uid)?, node)))
     }
 
     fn told_of_pods(&mut self, change: &Change<Pod>) {
