@@ -87,7 +87,9 @@ impl Covering<'_> {
             return Err(violation(format!("{} still has the taint of a handover", node.name)));
         }
         let holds: Vec<_> = self.state.snapshot().backups.holds.standing().collect();
-        if self.state.moving() > 0 || !holds.is_empty() {
+        // Who is on a node that failed ends when somebody says that it is off.
+        let is_moving = self.state.moving() > 0 && self.truth.suspects.is_empty();
+        if is_moving || !holds.is_empty() {
             return Err(violation(format!("{} are moved, and {holds:?} stand", self.state.moving())));
         }
         Ok(())

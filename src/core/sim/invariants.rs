@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::failures::OUT_OF_SERVICE;
-use super::judge::{self, Refusal, refusal, shortage_on};
+use super::judge::{self, Refusal, refusal, refusal_but_for_delays, shortage_on};
 use super::make::{FAST, FOREIGN};
 use super::network::Request;
 use super::server::Server;
@@ -136,7 +136,10 @@ pub(super) fn decided(view: &mut View, binding: &Binding, known: (u64, u64)) -> 
     let by_last = |_| refusal(&View { by_last: true, ..view.clone() }, pod, node);
     let by_fresh = refusal(view, pod, node);
     let needs_last = by_fresh.is_some();
-    let over = |_| refusal(&view.taken_over(), pod, node);
+    let over = |_| {
+        let refusal = if view.has_waited(uid) { refusal_but_for_delays } else { refusal };
+        refusal(&view.taken_over(), pod, node)
+    };
     let (invariant, why) = match by_fresh.and_then(by_last).and_then(over) {
         None => {
             let (pods_known, nodes_known) = known;

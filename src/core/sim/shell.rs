@@ -97,8 +97,11 @@ impl Run {
         self.view.suspects = unwell.map(|(name, _)| name).collect();
         let snapshot = state.snapshot();
         let takers = snapshot.backups.holds.takers();
-        let taker =
-            |(uid, slot): (&PodUid, NodeSlot)| Some((uid.clone(), snapshot.nodes.name(slot)?.clone()));
+        let (known, now) = (&self.view.takers, self.now);
+        let taker = |(uid, slot): (&PodUid, NodeSlot)| {
+            let since = known.get(uid).map_or(now, |(_, since)| *since);
+            Some((uid.clone(), (snapshot.nodes.name(slot)?.clone(), since)))
+        };
         self.view.takers = takers.filter_map(taker).collect();
     }
 

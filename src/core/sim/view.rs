@@ -43,8 +43,8 @@ pub(super) struct View {
     pub(super) in_use: BTreeSet<NodeName>,
     /// The nodes that it suspects to have failed.
     pub(super) suspects: BTreeSet<NodeName>,
-    /// The pods that take over what was kept for them, and wait for backups to go: where they are to be.
-    pub(super) takers: Vec<(PodUid, NodeName)>,
+    /// The pods that take over what was kept for them, and may wait for backups to go: where they are to be, and since when.
+    pub(super) takers: BTreeMap<PodUid, (NodeName, Time)>,
     /// Whether it is a pod's turn that takes over what was kept for it.
     pub(super) takes_over: bool,
     /// Backups of which it knows that they are gone, by another word than the watch's.
@@ -224,7 +224,12 @@ impl View {
 
     /// The pods that are on their way to room which is not free yet. Anchors are where they are to be.
     pub(super) fn on_their_way(&self) -> impl Iterator<Item = (&Pod, &NodeName)> {
-        self.takers.iter().filter_map(|(uid, node)| Some((self.pods.get(uid)?, node)))
+        self.takers.iter().filter_map(|(uid, (node, _))| Some((self.pods.get(uid)?, node)))
+    }
+
+    /// Whether a pod has waited for backups to go. Delays may have changed since its node was decided.
+    pub(super) fn has_waited(&self, uid: &PodUid) -> bool {
+        self.takers.get(uid).is_some_and(|(_, since)| *since < self.now)
     }
 
     fn told_of_pods(&mut self, change: &Change<Pod>) {
