@@ -168,7 +168,7 @@ impl Sight {
         Self::AllPodsPlaced,
     ];
     /// Those of runs in which machines fail and pods have backups and are moved.
-    pub(super) const OF_YEARS: [Self; 34] = [
+    pub(super) const OF_YEARS: [Self; 31] = [
         Self::ProbesLost,
         Self::BackupMade,
         Self::BackupTaken,
@@ -187,14 +187,11 @@ impl Sight {
         Self::Failover,
         Self::FencedFailover,
         Self::IsolatedFailover,
-        Self::FalseFastFailover,
         Self::MovedForDelay,
         Self::MovedForRoom,
         Self::MovedForReserve,
         Self::MoveAgainstBudget,
         Self::LessReserve,
-        Self::CrashBeforeMove,
-        Self::CrashAfterMove,
         Self::NobodyOpens,
         Self::SomebodyOpens,
         Self::Frozen,

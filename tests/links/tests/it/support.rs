@@ -18,6 +18,7 @@ pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const STAMP: Duration = Duration::from_micros(100);
 
 const ECHO_PORT: u16 = 7;
+const FREE_WITHIN: Duration = Duration::from_secs(10);
 
 /// A thread on a host that sends every datagram back.
 pub(crate) struct Echo {
@@ -69,8 +70,16 @@ pub(crate) fn given(record: &[Passage]) -> Vec<RoundTrip<u32>> {
     round_trips(record, udp(leg))
 }
 
+/// A process that another test starts at this moment has what is open here until it becomes another program, so a port may
+/// still be taken that was given back.
 pub(crate) fn bind(host: &Host, address: IpAddr, port: u16) -> UdpSocket {
-    host.inside(move || UdpSocket::bind((address, port))).unwrap().unwrap()
+    let begin = Instant::now();
+    loop {
+        match host.inside(move || UdpSocket::bind((address, port))).unwrap() {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && begin.elapsed() < FREE_WITHIN => (),
+            bound => return bound.unwrap(),
+        }
+    }
 }
 
 fn echo(socket: &UdpSocket, sequence: u32, patience: Duration) -> Option<Duration> {
