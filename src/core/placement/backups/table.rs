@@ -113,6 +113,13 @@ impl Backups {
         free
     }
 
+    /// What of a node nobody takes, neither pods nor backups.
+    pub fn spare(&self, node: NodeView<'_>) -> Resources {
+        let mut spare = self.room(node);
+        spare.subtract(&self.held(node.slot));
+        spare
+    }
+
     /// What of a node backups may take: what no other pod requests, nor waits for because it belongs there.
     pub fn room(&self, node: NodeView<'_>) -> Resources {
         let mut room = node.node.allocatable.clone();

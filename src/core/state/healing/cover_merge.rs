@@ -5,10 +5,9 @@
 //! handover, which keeps others off, and seldom: where too much is reserved, or in many pieces.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Pod, Resources, Time};
+use crate::model::{Resources, Time};
 use crate::placement::NodeSlot;
 use crate::state::State;
 
@@ -35,18 +34,27 @@ pub(super) struct Merge {
 // === impl State ===
 
 impl State {
-    /// Begins to make a node's backups into one, if that is worth it and there is room for one more.
-    pub(super) fn begin_to_merge(
+    /// Makes a node's backups into one, step by step, if there are many `pieces` or too much, none of which can be done
+    /// without.
+    pub(super) fn merge(
         &mut self,
         slot: NodeSlot,
-        pieces: &[Arc<Pod>],
-        held: &Resources,
+        pieces: usize,
+        is_too_much: bool,
         reserve: &Resources,
         now: Time,
     ) {
-        let is_worth_it = pieces.len() >= MANY || !held.exceeding(reserve).is_nothing();
-        let may_be_done = self.takes_backups(slot) && self.fits_beside(slot, reserve);
-        if !is_worth_it || reserve.is_nothing() || !may_be_done {
+        match self.cover.merging.get(&slot).copied() {
+            Some(_) if pieces <= 1 && !is_too_much => self.end_merge(slot, now),
+            Some(merge) => self.go_on_merging(slot, merge, reserve, now),
+            None if is_too_much || pieces >= MANY => self.begin_to_merge(slot, reserve, now),
+            None => (),
+        }
+    }
+
+    /// Begins with it, if there is room for one more.
+    fn begin_to_merge(&mut self, slot: NodeSlot, reserve: &Resources, now: Time) {
+        if reserve.is_nothing() || !self.takes_backups(slot) || !self.fits_beside(slot, reserve) {
             return;
         }
         let changed = self.cover.changed.get(&slot).copied().unwrap_or(Time::ZERO);
@@ -59,21 +67,7 @@ impl State {
         self.cover.nodes_later.insert((now + WITHIN, slot));
     }
 
-    /// Goes on with it. `pieces` can't be done without, all of them together.
-    pub(super) fn go_on_merging(
-        &mut self,
-        slot: NodeSlot,
-        pieces: &[Arc<Pod>],
-        held: &Resources,
-        reserve: &Resources,
-        now: Time,
-    ) {
-        let Some(merge) = self.cover.merging.get(&slot).copied() else { return };
-        let is_done = pieces.len() <= 1 && held.exceeding(reserve).is_nothing();
-        if is_done {
-            self.end_merge(slot, now);
-            return;
-        }
+    fn go_on_merging(&mut self, slot: NodeSlot, merge: Merge, reserve: &Resources, now: Time) {
         if !self.is_tainted(slot) {
             return;
         }
@@ -104,10 +98,8 @@ impl State {
 
     /// Whether there is room for so much besides all that is on the node.
     fn fits_beside(&self, slot: NodeSlot, reserve: &Resources) -> bool {
-        self.snapshot.nodes.get(slot).is_some_and(|node| {
-            let mut free = self.snapshot.backups.room(node);
-            free.subtract(&self.snapshot.backups.held(slot));
-            reserve.exceeding(&free).is_nothing()
-        })
+        let backups = &self.snapshot.backups;
+        let node = self.snapshot.nodes.get(slot);
+        node.is_some_and(|node| reserve.exceeding(&backups.spare(node)).is_nothing())
     }
 }

@@ -114,8 +114,7 @@ impl State {
     fn make_where_it_fits(&mut self, slot: NodeSlot, requests: Resources, now: Time) {
         let backups = &self.snapshot.backups;
         let Some(node) = self.snapshot.nodes.get(slot) else { return };
-        let mut free = backups.room(node);
-        free.subtract(&backups.held(slot));
+        let mut free = backups.spare(node);
         if backups.handed_over.contains(&slot) {
             free.subtract(&backups.holds.sum(slot));
         }
@@ -154,9 +153,9 @@ impl State {
         reserve: &Resources,
         now: Time,
     ) {
-        let merges = self.cover.merging.contains_key(&slot);
-        if pieces.is_empty() || (pieces.len() == 1 && held.exceeding(reserve).is_nothing()) {
-            self.go_on_merging(slot, pieces, &held, reserve, now);
+        let is_too_much = !held.exceeding(reserve).is_nothing();
+        if pieces.is_empty() || (pieces.len() == 1 && !is_too_much) {
+            self.merge(slot, pieces.len(), is_too_much, reserve, now);
             return;
         }
         let room = self.snapshot.nodes.get(slot).map(|node| self.snapshot.backups.room(node));
@@ -169,7 +168,7 @@ impl State {
             return;
         }
         let changed = self.cover.changed.get(&slot).copied().unwrap_or(Time::ZERO);
-        if now < changed + QUIET && !merges {
+        if now < changed + QUIET && !self.cover.merging.contains_key(&slot) {
             self.cover.nodes_later.insert((changed + QUIET, slot));
             return;
         }
@@ -190,11 +189,7 @@ impl State {
         if goes {
             return;
         }
-        if merges {
-            self.go_on_merging(slot, pieces, &held, reserve, now);
-        } else {
-            self.begin_to_merge(slot, pieces, &held, reserve, now);
-        }
+        self.merge(slot, pieces.len(), is_too_much, reserve, now);
     }
 
     /// Whether the node is well and takes backups.

@@ -100,22 +100,22 @@ impl State {
     /// The cover there is, if a better one is to be looked for and nothing speaks against that now.
     pub fn cover_in_use(&self, now: Time) -> Option<CoverInUse> {
         let thrift = &self.healing.moves.thrift;
-        let rules = self.config.profiles.iter().filter_map(Profile::backup_rule);
+        let mut rules = self.config.profiles.iter().filter_map(Profile::backup_rule);
         let rule = rules.clone().map(|rule| rule.moves.reoptimize).max()?;
         let is_calm = self.snapshot.backups.holds.is_empty() && self.is_quiet(now);
         if rule == Reoptimize::Off || !self.leads || !is_calm || !thrift.is_empty() || self.may_not_move() {
             return None;
         }
         let moves = if rule == Reoptimize::Pods { MOVES } else { 0 };
-        let room = if rules.into_iter().any(|rule| rule.moves.makes_room) { ROOM } else { 0 };
+        let room = if rules.any(|rule| rule.moves.makes_room) { ROOM } else { 0 };
         let incomplete = self.incomplete();
         let may_move = |pod: &Pod, slot, rule: MoveRule| {
             (rule.reoptimize == Reoptimize::Pods || rule.makes_room)
                 && !self.stays_now(pod, slot, now)
                 && !incomplete.contains(&WorkloadRef::top_of(pod))
         };
-        let rooms_for = self.cover_by(|rule| rule.reoptimize != Reoptimize::Off, may_move, true);
-        Some(CoverInUse { moves, room, ..rooms_for })
+        let cover = self.cover_by(|rule, _| rule.reoptimize != Reoptimize::Off, may_move);
+        Some(CoverInUse { moves, room, ..cover })
     }
 
     /// Whether no node is being healed: none is suspect, and those that failed did so some time ago.
@@ -154,16 +154,15 @@ impl State {
     /// pod that is ever moved.
     pub fn whole_cover(&self) -> CoverInUse {
         let ever = |pod: &Pod, _, _| may_be_moved(pod, &self.snapshot).is_ok();
-        self.cover_by(|_| true, ever, false)
+        self.cover_by(|_, is_covered| is_covered, ever)
     }
 
-    /// The pods of which something `may_change`, and whether that may be the node of the pod itself. Those without a
-    /// backup count only if asked for.
+    /// The pods of which something `may_change`, by their rule and whether they have a backup, and whether that may be the
+    /// node of the pod itself.
     fn cover_by(
         &self,
-        may_change: impl Fn(MoveRule) -> bool,
+        may_change: impl Fn(MoveRule, bool) -> bool,
         may_move: impl Fn(&Pod, NodeSlot, MoveRule) -> bool,
-        with_uncovered: bool,
     ) -> CoverInUse {
         let mut allowed: BTreeMap<WorkloadRef, Arc<[NodeSlot]>> = BTreeMap::new();
         let mut subjects = Vec::new();
@@ -172,7 +171,7 @@ impl State {
             let Some(profile) = self.profile(&pod.scheduler_name) else { continue };
             let rule = profile.backup_rule().map(|rule| rule.moves).unwrap_or_default();
             let covered = self.snapshot.backups.book.of(uid);
-            if !may_change(rule) || (covered.is_none() && !with_uncovered) {
+            if !may_change(rule, covered.is_some()) {
                 continue;
             }
             let owner = WorkloadRef::top_of(&pod);
